@@ -1,0 +1,164 @@
+"""The denoising autoencoder: a body (transformer, stack or bottleneck), a mask head, a reconstruction head, the loss.
+
+The transformer body, both heads and the loss are those of the winning network of Tabular Playground Series Feb 2021;
+docs/method.md gives the formulas. The plain stack is the network it grew from.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from swapdae.config import BottleneckConfig, DaeConfig, LossConfig, StackConfig, TransformerConfig
+from swapdae.preprocess import Layout
+
+
+class Block(nn.Module):
+    """Post-norm transformer encoder block on (batch, tokens, d), no dropout.
+
+    Attention is written out as two products: at 8 tokens of 16 dimensions a head, the fused CPU kernel is slower.
+    """
+
+    def __init__(self, d: int, n_heads: int, d_feedforward: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.qkv = nn.Linear(d, 3 * d)
+        self.out = nn.Linear(d, d)
+        self.norm_attention = nn.LayerNorm(d)
+        self.feedforward = nn.Sequential(nn.Linear(d, d_feedforward), nn.ReLU(), nn.Linear(d_feedforward, d))
+        self.norm_feedforward = nn.LayerNorm(d)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, tokens, d = x.shape
+        qkv = self.qkv(x).view(batch, tokens, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv[0], qkv[1], qkv[2]
+        weights = ((query * (d // self.n_heads) ** -0.5) @ key.transpose(-2, -1)).softmax(dim=-1)
+        mixed = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(batch, tokens, d)
+        x = self.norm_attention(x + self.out(mixed))
+        return torch.as_tensor(self.norm_feedforward(x + self.feedforward(x)))
+
+
+class TransformerBody(nn.Module):
+    """One wide linear-ReLU layer cut into subspaces, which are the tokens of transformer blocks."""
+
+    def __init__(self, n_inputs: int, config: TransformerConfig) -> None:
+        super().__init__()
+        self.shape = (config.n_subspaces, config.d_subspace)
+        self.d_last = config.n_subspaces * config.d_subspace
+        self.d_features = config.n_blocks * self.d_last
+        self.excite = nn.Linear(n_inputs, self.d_last)
+        self.blocks = nn.ModuleList(
+            Block(config.d_subspace, config.n_heads, config.d_feedforward) for _ in range(config.n_blocks)
+        )
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        tokens = self.excite(x).relu().view(-1, *self.shape)
+        outputs = []
+        for block in self.blocks:
+            tokens = block(tokens)
+            outputs.append(tokens.flatten(1))
+        return outputs, outputs[-1]
+
+
+class StackBody(nn.Module):
+    """n_layers x (linear, ReLU) of one width; features are every layer's outputs."""
+
+    def __init__(self, n_inputs: int, config: StackConfig) -> None:
+        super().__init__()
+        self.d_last = config.width
+        self.d_features = config.n_layers * config.width
+        widths = [n_inputs] + [config.width] * config.n_layers
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        outputs = []
+        for layer in self.layers:
+            x = layer(x).relu()
+            outputs.append(x)
+        return outputs, x
+
+
+class BottleneckBody(nn.Module):
+    """Wide, narrow, wide; features are the narrow layer's outputs."""
+
+    def __init__(self, n_inputs: int, config: BottleneckConfig) -> None:
+        super().__init__()
+        self.d_last = config.width
+        self.d_features = config.bottleneck
+        self.down = nn.Sequential(nn.Linear(n_inputs, config.width), nn.ReLU())
+        self.narrow = nn.Sequential(nn.Linear(config.width, config.bottleneck), nn.ReLU())
+        self.up = nn.Sequential(nn.Linear(config.bottleneck, config.width), nn.ReLU())
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        narrow = self.narrow(self.down(x))
+        return [narrow], self.up(narrow)
+
+
+class Output(NamedTuple):
+    """Of one batch: the body's outputs by block, mask logits and reconstruction, both (batch, n_inputs)."""
+
+    blocks: list[Tensor]
+    mask_logits: Tensor
+    reconstruction: Tensor
+
+
+class Autoencoder(nn.Module):
+    """Body, mask head, and a reconstruction head that also sees the predicted mask."""
+
+    def __init__(self, layout: Layout, config: DaeConfig) -> None:
+        super().__init__()
+        n_inputs = layout.n_inputs
+        self.layout = layout
+        self.body = _body(n_inputs, config)
+        self.mask_head = nn.Linear(self.body.d_last, n_inputs)
+        self.reconstruction_head = nn.Linear(self.body.d_last + n_inputs, n_inputs)
+
+    @property
+    def d_features(self) -> int:
+        return self.body.d_features
+
+    def forward(self, x: Tensor) -> Output:
+        blocks, last = self.body(x)
+        mask_logits = self.mask_head(last)
+        reconstruction = self.reconstruction_head(torch.cat([last, mask_logits.to(last.dtype)], dim=1))
+        return Output(blocks, mask_logits, reconstruction)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(batch, d_features): the body's outputs side by side."""
+        return torch.cat(self.body(x)[0], dim=1)
+
+
+def _body(n_inputs: int, config: DaeConfig) -> TransformerBody | StackBody | BottleneckBody:
+    body = config.body
+    if isinstance(body, TransformerConfig):
+        return TransformerBody(n_inputs, body)
+    if isinstance(body, StackConfig):
+        return StackBody(n_inputs, body)
+    return BottleneckBody(n_inputs, body)
+
+
+def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout, config: LossConfig) -> Tensor:
+    """Emphasised reconstruction (binary cross-entropy on 0/1 columns, squared error on numbers) plus the mask's loss.
+
+    The two kinds are weighed by their number of source columns, as published: (10/24) and (14/24) for 10 categorical
+    and 14 numerical ones. clean: (batch, n_inputs); mask: the same, True where corrupted.
+    """
+    n_binary = layout.n_binary
+    weight = torch.where(mask, config.emphasis, 1 - config.emphasis)
+    reconstruction = output.reconstruction.float()
+    n_cat = len(layout.categorical) + layout.n_indicators
+    share = n_cat / (n_cat + layout.n_numbers)
+    loss = reconstruction.new_zeros(())
+    if n_binary:
+        entropy = F.binary_cross_entropy_with_logits(
+            reconstruction[:, :n_binary], clean[:, :n_binary], weight=weight[:, :n_binary]
+        )
+        loss = loss + share * entropy
+    if layout.n_numbers:
+        error = (reconstruction[:, n_binary:] - clean[:, n_binary:]).square()
+        loss = loss + (1 - share) * (weight[:, n_binary:] * error).mean()
+    return loss + config.mask * F.binary_cross_entropy_with_logits(output.mask_logits.float(), mask.float())
