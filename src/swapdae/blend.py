@@ -14,7 +14,8 @@ from scipy.optimize import nnls
 from swapdae.metrics import Metric
 
 Array = NDArray[Any]
-STEPS = 50  # of hill climbing: weights are multiples of 1/50 or coarser
+STEPS = 40  # of hill climbing at most: weights are multiples of 1/40 or coarser
+PATIENCE = 5  # steps without a gain that end it
 
 
 def combine(predictions: Array, weights: Array) -> Array:
@@ -26,8 +27,8 @@ def combine(predictions: Array, weights: Array) -> Array:
 def nnls_weights(oofs: Array, y: Array) -> Array:
     """Weights of least squared error among all that are >= 0 and sum to 1 (class targets are taken one-hot).
 
-    Minimizing |Ru|^2 + c^2 (sum u - 1)^2 over u >= 0, R holding the heads' residuals, gives the best such weights
-    times a factor, whatever c is; so one non-negative least squares, normalised, is exact.
+    Minimizing |Ru|^2 + c^2 (sum u - 1)^2 over u >= 0, R holding the heads' residuals, gives the best such
+    weights times a factor, whatever c is; so one non-negative least squares, normalised, is exact.
     """
     target = (y[:, None] == np.arange(oofs.shape[2])).astype(np.float64) if oofs.ndim == 3 else y
     residuals = (oofs - target).reshape(len(oofs), -1).T
@@ -39,19 +40,21 @@ def nnls_weights(oofs: Array, y: Array) -> Array:
 
 
 def hill_climb_weights(oofs: Array, y: Array, metric: Metric) -> Array:
-    """Greedy selection with replacement on the metric, from the best single head; the best mean on the way is taken.
+    """Greedy selection with replacement on the metric; the best mean met on the way is taken.
 
     Method: Caruana et al., "Ensemble selection from libraries of models", ICML 2004.
     """
     counts, total = np.zeros(len(oofs)), np.zeros_like(oofs[0])
-    best_score, best = -np.inf, counts
+    best_score, best, best_step = -np.inf, counts, 0
     for step in range(1, STEPS + 1):
+        if step - best_step > PATIENCE:
+            break
         scores = [metric.score(y, (total + oof) / step) for oof in oofs]
         pick = int(np.argmax(scores))
         counts[pick] += 1
         total = total + oofs[pick]
         if scores[pick] > best_score:
-            best_score, best = scores[pick], counts / step
+            best_score, best, best_step = scores[pick], counts / step, step
     return best
 
 
@@ -82,8 +85,10 @@ class Blend:
 
 
 def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Metric) -> Blend:
-    """Scores each method cross-fitted and fits the better one on all rows. The method is chosen of two, so the choice
-    itself flatters the score by next to nothing."""
+    """Scores each method cross-fitted and fits the better one on all rows.
+
+    The method is one choice of two, which flatters the cross-fitted score by next to nothing.
+    """
     stacked = np.stack([np.asarray(oof, dtype=np.float64) for oof in oofs])
     crossed = {name: _cross_fitted(stacked, y, folds, metric, name) for name in METHODS}
     scores = {name: metric.score(y, oof) for name, oof in crossed.items()}
@@ -94,7 +99,7 @@ def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Met
 
 
 def _cross_fitted(oofs: Array, y: Array, folds: Array, metric: Metric, method: str) -> Array:
-    out = np.full_like(oofs[0], np.nan)
+    out: Array = np.full_like(oofs[0], np.nan)
     for fold in np.unique(folds):
         mine = folds == fold
         out[mine] = combine(oofs[:, mine], METHODS[method](oofs[:, ~mine], y[~mine], metric))

@@ -17,6 +17,7 @@ from swapdae.paths import Paths
 Task = Literal["regression", "binary", "multiclass"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FeatureName = Literal["raw", "dae", "raw+dae"]
 
 
 class Strict(BaseModel):
@@ -183,7 +184,7 @@ class HeadConfig(Strict):
     """
 
     kind: Literal["ridge", "lightgbm", "xgboost", "catboost"]
-    features: Literal["raw", "dae", "raw+dae"] = "raw"
+    features: FeatureName = "raw"
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}
     tune_rows: int | None = Field(None, ge=100)
@@ -218,11 +219,18 @@ def _read(model: type[Model], file: Path, name: str) -> Model:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read: {error}") from None
     try:
-        return model.model_validate({**tomllib.loads(text), "name": name})
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{file}: not valid TOML: {error}") from None
+    return parse(model, {**values, "name": name}, str(file))
+
+
+def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
+    """Values as a model. Raises UserError, in one line, naming `where` and the key."""
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{file}: {_one_line(error)}") from None
+        raise UserError(f"{where}: {_one_line(error)}") from None
 
 
 def _one_line(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""Cross-fitting: every train row is predicted once, by a model that has not seen it. Pure functions on arrays."""
+"""Cross-fitting: every train row is predicted once, by a model that has not seen it."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ STOP_SHARE = 0.1  # of a fold's train rows, kept from fitting to tell when to st
 
 
 def _draw(n_draw: int, y: Array, classes: bool, rng: np.random.Generator) -> Array:
-    """Sorted random positions, `n_draw` of len(y); with classes, evenly spread over them (systematic sampling)."""
+    """Sorted random positions, `n_draw` of len(y), spread evenly over the classes if there are any."""
     order = rng.permutation(len(y))
     if classes:
         order = order[np.argsort(y[order], kind="stable")]
@@ -31,9 +31,10 @@ def _draw(n_draw: int, y: Array, classes: bool, rng: np.random.Generator) -> Arr
 class FoldView:
     """What a head may see of one fold. It holds targets of the train rows only.
 
-    train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`; class numbers for
-    classes. native, dense: the fold's features of all rows. ridge: (alphas, scale) -> ridge fitted on all the fold's
-    train rows (even where `train` is a sample of them: tuning a penalty on fewer rows would cost more, not less).
+    train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
+    numbers for classes. native, dense: the fold's features of all rows. ridge: (alphas, scale) -> ridge
+    fitted on all the fold's train rows, even where `train` is a sample of them: moments of a sample would
+    cost more, not less.
     """
 
     fold: int
@@ -51,7 +52,7 @@ class FoldView:
 
     @cached_property
     def split(self) -> tuple[Array, Array]:
-        """Positions within `train` (and `y`) to fit on and to stop early by: 90 and 10%, classes spread evenly.
+        """Positions within `train` to fit on (90%) and to stop early by (10%), classes spread evenly.
 
         A class of one row is fitted on. Each part has a row, even if it must be the same one.
         """
@@ -100,13 +101,13 @@ class Problem:
 
     @cached_property
     def moments(self) -> FoldMoments:
-        """Ridge moments of all folds, shared by all ridge trials. Classes are 0/1 targets, one column each."""
+        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
         many = self.task == "multiclass"
         targets = self.y[:, None] == np.arange(self.n_classes) if many else self.y
         return FoldMoments(self.features.dense, targets, self.folds, self.features.shared)
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
-        """The view of one fold; with `tune_rows`, on a sample of so many train rows, the same one for every caller."""
+        """The view of one fold; with `tune_rows`, on a sample of so many train rows, always the same one."""
         train, held_out = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
         if tune_rows is not None and tune_rows < len(train):
             rng = np.random.default_rng([self.seed, fold, tune_rows])
@@ -131,7 +132,7 @@ class Problem:
 class CrossFit:
     """oof: (n_train,) or (n_train, n_classes). test: mean over the folds' models; None if not asked for.
 
-    score: the metric's score of the whole `oof`. fold_scores: of each fold, NaN where a fold lacks a class it needs.
+    score: the metric's score of the whole `oof`. fold_scores: each fold's, NaN where a fold lacks a class.
     """
 
     oof: Array
@@ -151,7 +152,7 @@ def cross_fit(
 ) -> CrossFit:
     """Fits a fresh model make(fold) per fold, each predicting the fold's held-out rows and all test rows.
 
-    on_fold: called with the fold and its score after each; may raise to stop. name: of the head, for messages.
+    on_fold: called with the fold and its score after each; may raise to stop. name: the head's, for messages.
     Raises FloatingPointError on a prediction that is not finite, ValueError on one of the wrong shape.
     """
     width = (problem.n_classes,) if problem.task == "multiclass" else ()
@@ -180,7 +181,7 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
 
 
 def _fold_score(metric: Metric, y: Array, prediction: Array) -> float:
-    """AUC needs every class; a small fold may lack one, and its score is then NaN (the overall score is not)."""
+    """AUC needs every class; a small fold may lack one. Its score is then NaN; the overall one is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:

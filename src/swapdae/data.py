@@ -14,6 +14,7 @@ from swapdae.csv_file import ids_of, offence, read_csv
 from swapdae.errors import UserError
 
 Array = NDArray[Any]
+Kinds = tuple[tuple[str, ...], tuple[str, ...]]  # categorical, numerical columns
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
 FREE_TEXT_ROWS = 1000  # a longer string column with mostly distinct values is an identifier or free text
 
@@ -94,12 +95,12 @@ def read_table(competition: Competition, directory: Path) -> Table:
     _check_ids(frames, id_)
 
     y, classes = _target(train[target], competition.task, train_file)
-    categorical, numerical = _kinds(train, test, competition, train_file)
+    kinds = categorical, numerical = _kinds(train, test, competition, train_file)
     sample[id_] = ids_of(sample[id_])
-    _check_sample(sample, competition, classes, sample_file)
+    _check_sample(sample, competition.task, classes, sample_file)
     table = Table(
-        train=_features(train, categorical, numerical, train_file),
-        test=_features(test, categorical, numerical, test_file),
+        train=_features(train, kinds, train_file),
+        test=_features(test, kinds, test_file),
         categorical=categorical,
         numerical=numerical,
         train_ids=ids_of(train[id_]),
@@ -143,29 +144,29 @@ def _same_columns(expected: set[str], found: set[str], file: Path, against: str)
 
 def _check_ids(frames: dict[Path, pd.DataFrame], id_: str) -> None:
     """Unique ids in train, test and sample; none shared by train and test; the sample's are those of test."""
-    (train_file, train), (test_file, test), (sample_file, sample) = frames.items()
-    if sample.columns[0] != id_:
-        raise UserError(f"{sample_file}: the first column is '{sample.columns[0]}' and not the id '{id_}'")
-    checks = [(file, cells[id_], cells[id_] == "", "is empty") for file, cells in frames.items()]
-    checks += [(file, cells[id_], cells[id_].duplicated(), "occurs again") for file, cells in frames.items()]
+    train_file, test_file, sample_file = frames
+    if (first := frames[sample_file].columns[0]) != id_:
+        raise UserError(f"{sample_file}: the first column is '{first}' and not the id '{id_}'")
+    ids = {file: cells[id_].astype(object) for file, cells in frames.items()}  # isin is slow on str dtype
+    train, test, sample = ids.values()
+    checks = [(file, cells == "", "is empty") for file, cells in ids.items()]
+    checks += [(file, cells.duplicated(), "occurs again") for file, cells in ids.items()]
     checks += [
-        (test_file, test[id_], test[id_].isin(train[id_]), f"is also an id of {train_file.name}"),
-        (sample_file, sample[id_], ~sample[id_].isin(test[id_]), f"is no id of {test_file.name}"),
-        (test_file, test[id_], ~test[id_].isin(sample[id_]), f"is no id of {sample_file.name}"),
+        (test_file, test.isin(train), f"is also an id of {train_file.name}"),
+        (sample_file, ~sample.isin(test), f"is no id of {test_file.name}"),
+        (test_file, ~test.isin(sample), f"is no id of {sample_file.name}"),
     ]
-    for file, ids, bad, what in checks:
+    for file, bad, what in checks:
         if bad.any():
-            raise offence(file, ids, bad, f"{what}; fetch the files again or mend them")
+            raise offence(file, ids[file], bad, f"{what}; fetch the files again or mend them")
 
 
-def _check_sample(
-    sample: pd.DataFrame, competition: Competition, classes: tuple[str, ...], file: Path
-) -> None:
+def _check_sample(sample: pd.DataFrame, task: Task, classes: tuple[str, ...], file: Path) -> None:
     """The sample's prediction columns fit the task; known now, and not only after hours of training."""
-    if competition.task == "multiclass":
+    if task == "multiclass":
         prediction_columns(sample, classes, str(file))
     elif len(sample.columns) != 2:
-        raise UserError(f"{file}: {len(sample.columns) - 1} prediction columns; '{competition.task}' has one")
+        raise UserError(f"{file}: {len(sample.columns) - 1} prediction columns; '{task}' has one")
 
 
 def prediction_columns(sample: pd.DataFrame, classes: tuple[str, ...], where: str) -> tuple[str, ...]:
@@ -199,27 +200,25 @@ def _numbers(cells: pd.Series) -> tuple["pd.Series[float]", "pd.Series[bool]"]:
 def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
     numbers, wrong = _numbers(cells)
     if wrong.any():
-        raise offence(file, cells, wrong, "is not a number; mend it, or name the column categorical")
+        raise offence(
+            file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml"
+        )
     if (endless := numbers.abs() == np.inf).any():
         raise offence(file, cells, endless, "is infinite; leave the cell empty or mend it")
     return numbers
 
 
-def _features(
-    cells: pd.DataFrame, categorical: tuple[str, ...], numerical: tuple[str, ...], file: Path
-) -> pd.DataFrame:
-    columns = {column: cells[column].mask(cells[column] == "") for column in categorical}
-    return pd.DataFrame(columns | {column: _finite(cells[column], file) for column in numerical})
+def _features(cells: pd.DataFrame, kinds: Kinds, file: Path) -> pd.DataFrame:
+    columns = {column: cells[column].mask(cells[column] == "") for column in kinds[0]}
+    return pd.DataFrame(columns | {column: _finite(cells[column], file) for column in kinds[1]})
 
 
 def _is_free_text(cells: pd.Series) -> bool:
     return len(cells) > FREE_TEXT_ROWS and cells.nunique() > len(cells) / 2
 
 
-def _kinds(
-    train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Categorical and numerical columns; "auto" calls numerical what is numbers in both files."""
+def _kinds(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Kinds:
+    """The kinds of columns; "auto" calls numerical what is numbers in both files."""
     if isinstance(competition.columns, Columns):
         return competition.columns.categorical, competition.columns.numerical
     features = [column for column in train.columns if column not in (competition.id, competition.target)]
@@ -227,10 +226,8 @@ def _kinds(
     categorical = tuple(column for column in features if wrong[column])
     for column in categorical:
         if _is_free_text(train[column]):
-            raise UserError(
-                f"{file}, column '{column}': over half of its values are distinct, as in free text or dates; "
-                "take it out, or name every column's kind under [columns] in competition.toml"
-            )
+            what = "over half of its values are distinct, as in free text or dates; take it out, or name the"
+            raise UserError(f"{file}, column '{column}': {what} columns under [columns] in competition.toml")
     return categorical, tuple(column for column in features if not wrong[column])
 
 

@@ -1,7 +1,7 @@
 """Folds and row caps: the only place that draws them.
 
-Folds are drawn over all train rows of the competition and cut to an experiment's rows afterwards: a row lies in
-the same fold in every experiment.
+Folds are drawn over all train rows of the competition and cut to an experiment's rows afterwards, so a row
+lies in the same fold in every experiment.
 """
 
 from typing import Any

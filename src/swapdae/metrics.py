@@ -29,8 +29,11 @@ class Metric:
 
     def score(self, y: Array, prediction: Array) -> float:
         """The metric turned so that higher is better."""
-        value = self.value(y, prediction)
-        return value if self.greater_is_better else -value
+        return self.value_of(self.value(y, prediction))
+
+    def value_of(self, score: float) -> float:
+        """The metric's value from its score, and back: the one place where the sign turns."""
+        return score if self.greater_is_better else -score
 
 
 def _probabilities(prediction: Array) -> Array:

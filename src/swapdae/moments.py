@@ -1,9 +1,10 @@
 """Fold-wise ridge regression from moments: one pass over the features serves every fold and every penalty.
 
-Each fold's rows are summed once into a Gram matrix; the moments of a fold's training part are the sum of the other
-folds' (the total minus its own would cancel digits). Centring and scaling are done on the moments, and one symmetric
-eigendecomposition per fold then gives the solution for any penalty at the price of a few matrix-vector products.
-The problem solved is that of scikit-learn's Ridge: min sum w (y - xb - c)^2 + alpha |b|^2, the intercept c unpenalized.
+Each fold's rows are summed once into a Gram matrix; the moments of a fold's training part are the sum of
+the other folds' (the total minus its own would cancel digits). Centring and scaling are done on the
+moments, and one symmetric eigendecomposition per fold gives the solution for any penalty at the price of a
+few matrix-vector products. The problem is that of scikit-learn's Ridge: min sum w (y - xb - c)^2 + alpha
+|b|^2, c unpenalized.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,9 @@ ROWS = 4096  # rows converted at a time: 50 MB of float32 at 3,072 columns
 class Moments:
     """Sums over some rows. `gram` is that of z = [x - shift, 1, y - shift], (d + 1 + k) square, in float64.
 
-    low, high: (d,) extremes of x - shift; they tell a constant column exactly, where a rounded variance could not.
-    noise: relative rounding of the products summed in `gram`, 1.2e-7 where they were formed in float32.
+    low, high: (d,) extremes of x - shift; they tell a constant column exactly, which a rounded variance
+    cannot. noise: relative rounding of the products summed in `gram`, 1.2e-7 where they were formed in
+    float32.
     """
 
     gram: Array
@@ -65,9 +67,11 @@ def _row_blocks(blocks: Blocks, rows: Array, dtype: Any) -> Iterator[tuple[Array
 def accumulate(
     blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: Array | None = None
 ) -> list[Moments]:
-    """Moments of the rows of each label 0..n_labels-1, in one pass. y (n,) or (n, k); rows labelled -1 are left out.
+    """Moments of the rows of each label 0..n_labels-1, in one pass; rows labelled -1 are left out.
 
-    All columns are taken about a rough mean, so that products in float32 lose nothing to large offsets.
+    y: (n,) or (n, k), labels and weights (n,); the features may have more rows than that (those of the test
+    set). All columns are taken about a rough mean, so that products in float32 lose nothing to large
+    offsets.
     """
     y = np.asarray(y, dtype=np.float64).reshape(len(labels), -1)
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -118,7 +122,7 @@ class Spectrum:
 
 
 def decompose(moments: Moments, scale: bool) -> Spectrum:
-    """Centres (and scales to unit variance) and takes the eigendecomposition. Constant columns get coefficient 0."""
+    """Centres, scales to unit variance if asked to, and diagonalizes. Constant columns get coefficient 0."""
     d = len(moments.low)
     weight, sums = moments.gram[d, d], moments.gram[d]
     centred = moments.gram[:d, :] - np.outer(sums[:d] / weight, sums)
@@ -141,7 +145,7 @@ def decompose(moments: Moments, scale: bool) -> Spectrum:
 
 
 def solve(moments: Moments, alphas: Sequence[float], scale: bool = False) -> Solution:
-    """Ridge of the rows in `moments` for every penalty. `scale`: penalize coefficients of unit-variance columns."""
+    """Ridge of the rows in `moments` for every penalty. scale: penalize as if columns had unit variance."""
     return decompose(moments, scale).solve(alphas)
 
 
@@ -158,8 +162,9 @@ def predict(blocks: Blocks, rows: Array, solution: Solution) -> Array:
 class FoldMoments:
     """Ridge of every fold's training part. Moments and eigendecompositions are made on first need and kept.
 
-    dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass serves all.
-    y: (n_train,) or (n_train, k). folds: (n_train,). Kept: two (d, d) float64 arrays per fold and kind of scaling.
+    dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
+    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). Kept: (d, d) float64, one per fold and one
+    per fold and kind of scaling (75 MB each at 3,072 columns).
     """
 
     def __init__(

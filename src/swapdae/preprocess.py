@@ -47,6 +47,9 @@ class Codes:
     def __len__(self) -> int:
         return len(self.x_cat)
 
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> "Codes":
+        return Codes(self.x_cat[rows], self.missing[rows], self.x_num[rows])
+
     def one_hot(self, layout: Layout) -> NDArray[np.float32]:
         """All input columns, (n, layout.n_inputs). An unknown level has no column: its block is all zeros."""
         x = np.zeros((len(self), layout.n_inputs), dtype=np.float32)
@@ -84,7 +87,8 @@ class Encoder:
         x = self._numbers(frame)
         missing = np.isnan(x)
         self._indicated = np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0))
-        low, high = np.where(missing, np.inf, x).min(axis=0, initial=np.inf), np.where(missing, -np.inf, x).max(axis=0, initial=-np.inf)
+        low = np.where(missing, np.inf, x).min(axis=0, initial=np.inf)
+        high = np.where(missing, -np.inf, x).max(axis=0, initial=-np.inf)
         self._scaled = np.flatnonzero(low < high)
         if len(self._scaled):
             self._scaler = self._new_scaler(len(frame)).fit(x[:, self._scaled])

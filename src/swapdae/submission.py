@@ -1,4 +1,4 @@
-"""The submission: test predictions in the shape of the sample, checked when made and again before it is handed in."""
+"""Test predictions in the shape of the sample submission, checked when made and again before the upload."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ ROUNDING = 1e-6  # by which the weights of a blend may take a probability over 1
 def make_submission(table: Table, test_prediction: Array, competition: Competition) -> pd.DataFrame:
     """Predictions in the sample's order of ids and with its columns.
 
-    test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test. One column for
-    several classes, or the metric accuracy, takes labels.
+    test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test. A sample of
+    one column takes labels for multiclass, and for the metric accuracy.
     """
     names = prediction_columns(table.sample, table.classes, "the sample submission")
     id_ = table.sample.columns[0]
@@ -35,8 +35,8 @@ def check_submission(
 ) -> None:
     """Raises UserError unless `frame` has the sample's columns and ids, in order, and believable predictions.
 
-    Probabilities lie in [0, 1]; a regression's predictions, where `oof` (n_train,) is given, no farther outside the
-    span of the out-of-fold predictions than that span is wide.
+    Probabilities lie in [0, 1]; a regression's predictions, if `oof` (n_train,) is given, no farther outside
+    the span of the out-of-fold predictions than that span is wide.
     """
     if list(frame.columns) != list(sample.columns):
         found, expected = ", ".join(frame.columns), ", ".join(sample.columns)
@@ -54,16 +54,15 @@ def check_submission(
     for column in sample.columns[1:]:
         values = frame[column]
         if _takes_labels(sample, competition):
-            bad = values.isna() | (values.astype(str) == "")
+            bad, what = values.isna() | (values == ""), "is no label"
         else:
             numbers = pd.to_numeric(values, errors="coerce")
             bad = ~(np.isfinite(numbers) & numbers.between(low, high))
+            what = f"is not a number from {low:g} to {high:g}"
         if bad.any():
-            row = int(np.argmax(bad))
-            raise UserError(
-                f"submission, id {ids[row]}, column '{column}': {values.iloc[row]} is no number from {low:g} to "
-                f"{high:g} ({int(bad.sum())} such rows); look at the heads' scores"
-            )
+            row, count = int(np.argmax(bad)), int(bad.sum())
+            where = f"submission, id {ids[row]}, column '{column}' ({count} rows)"
+            raise UserError(f"{where}: {values.iloc[row]} {what}; look at the heads' predictions")
 
 
 def write_submission(frame: pd.DataFrame, file: Path) -> None:
@@ -72,7 +71,7 @@ def write_submission(frame: pd.DataFrame, file: Path) -> None:
 
 
 def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) -> pd.DataFrame:
-    """The CSV as it would be handed in, checked once more. Raises UserError if it is damaged or does not fit."""
+    """The CSV as it would be handed in, checked once more. Raises UserError if damaged or unfit."""
     frame = read_csv(file, list(sample.columns))
     if (id_ := sample.columns[0]) in frame:
         frame[id_] = ids_of(frame[id_])
@@ -82,7 +81,7 @@ def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) 
         raise UserError(f"{file}: {error}") from None
     if _takes_labels(sample, competition):
         return frame
-    return frame.astype({column: np.float64 for column in sample.columns[1:]})
+    return frame.astype(dict.fromkeys(sample.columns[1:], np.float64))
 
 
 def _takes_labels(sample: pd.DataFrame, competition: Competition) -> bool:

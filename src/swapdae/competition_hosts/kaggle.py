@@ -1,66 +1,41 @@
 """Kaggle as a host. The only place that knows kagglesdk.
 
-Not `import kaggle`: that one talks to the network as soon as a token is set, prints help when there is none, and
-waits for ever for a server that stalls.
+Not `import kaggle`: that one talks to the network as soon as a token is set, prints help when there is none,
+and waits for ever for a server that stalls.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import pandas as pd
 import requests
-import tenacity
 from kagglesdk.competitions.services.competition_api_service import CompetitionApiClient
 from kagglesdk.competitions.types import competition_api_service as api
+from kagglesdk.competitions.types.submission_status import SubmissionStatus
 from kagglesdk.kaggle_http_client import KaggleHttpClient
-from requests.adapters import HTTPAdapter
 
 from swapdae.competition_hosts import Score
-from swapdae.competition_hosts.kaggle_credentials import SETTINGS, find_credentials
-from swapdae.competition_hosts.kaggle_download import Damaged, Download
+from swapdae.competition_hosts.kaggle_credentials import find_credentials
+from swapdae.competition_hosts.kaggle_download import Download
+from swapdae.competition_hosts.kaggle_requests import KaggleError, Patience, Timeouts, call, send, too_many
 from swapdae.config import Competition
 from swapdae.errors import UserError
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait, in seconds; `attempts` and `looks` are counts."""
-
-    connect: float = 10
-    read: float = 60
-    attempts: int = 6
-    total: float = 300  # of all attempts at one request
-    backoff: float = 1  # before the second attempt; doubles
-    longest_backoff: float = 60
-    poll: float = 5  # between two looks at a submission
-    looks: int = 3  # for a submission whose confirmation was lost
-    score: float = 900  # until a submission has its score
-
-
-class KaggleError(UserError):
-    """A request that came to nothing. `status` is what Kaggle answered; None: no answer, or none that makes sense."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
 class KaggleHost:
     """A `Host`. Looks for credentials only when it is about to talk to Kaggle."""
 
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
     def fetch(self, competition: Competition, directory: Path) -> None:
-        """Download what is not yet in `directory` with the right size; an interrupted download is taken up again.
+        """Download what is not yet in `directory` with the right size; what was interrupted goes on.
 
         Raises UserError, and leaves no file under its own name that is not whole.
         """
@@ -79,7 +54,7 @@ class KaggleHost:
                         kaggle.download(download)
         except OSError as error:
             raise UserError(
-                f"{directory}: cannot be written ({error.strerror}); free space or mend its permissions, run again"
+                f"{directory}: cannot be written ({error.strerror}): mend that, then run again"
             ) from None
 
     def submit(self, competition: Competition, csv: Path, message: str) -> Score:
@@ -87,28 +62,16 @@ class KaggleHost:
 
         Raises UserError if the limit is reached, the upload fails, or Kaggle rejects the file.
         """
-        if not csv.is_file():
-            raise UserError(f"{csv}: no such file; make the submission first")
-        with _Session(competition.slug, self.patience) as kaggle:
-            kaggle.check_limits()
-            token = kaggle.upload(csv)
-            ref = kaggle.create(token, message)
-            return kaggle.wait_for_score(ref)
+        try:
+            with _Session(competition.slug, self.patience) as kaggle:
+                kaggle.check_limits()
+                return kaggle.wait_for_score(kaggle.create(kaggle.upload(csv), message))
+        except OSError as error:
+            raise UserError(f"{csv}: cannot be read ({error.strerror}); make the submission first") from None
 
     def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
         """Kaggle scores only what is handed in."""
         return Score(None, None)
-
-
-class _Timeouts(HTTPAdapter):
-    """requests waits for ever unless told otherwise, and kagglesdk does not tell it."""
-
-    def __init__(self, patience: Patience) -> None:
-        self.timeout = (patience.connect, patience.read)
-        super().__init__()
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().send(request, *args, **{**kwargs, "timeout": kwargs.get("timeout") or self.timeout})
 
 
 class _Session:
@@ -125,13 +88,13 @@ class _Session:
     def __enter__(self) -> Self:
         self._client.__enter__()
         self._http: requests.Session = self._client._session
-        # Set here, for the client would rather take a token from the environment than the credentials it is given.
+        # Set here, for the client prefers a token from the environment to the credentials it is given.
         secret, username = self._credentials.secret, self._credentials.username
         self._http.auth = (username, secret) if username else KaggleHttpClient.BearerAuth(secret)
         # Bytes on the wire are the file's own: Range and Content-Length count them.
         self._http.headers["Accept-Encoding"] = "identity"
         for scheme in ("https://", "http://"):
-            self._http.mount(scheme, _Timeouts(self.patience))
+            self._http.mount(scheme, Timeouts(self.patience))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -141,9 +104,8 @@ class _Session:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every file of the competition, by name."""
-        pages = self._pages(
-            self._api.list_data_files, api.ApiListDataFilesRequest, {"competition_name": self.slug}
-        )
+        request = _filled(api.ApiListDataFilesRequest, competition_name=self.slug)
+        pages = self._pages(self._api.list_data_files, request)
         return {file.name: file.total_bytes for page in pages for file in page.files}
 
     def download(self, download: Download) -> None:
@@ -159,24 +121,15 @@ class _Session:
                 # The request that the redirect led to: it has no credentials, which storage must not see.
                 again = response.request.copy()
             again.headers.update(headers)
-            with self._send(again, stream=True) as response:
+            with send(self._http, again, stream=True) as response:
                 download.write(response)
 
-        for last in (False, True):
-            self._call(attempt)
-            try:
-                return download.publish()
-            except Damaged as damage:
-                if last:
-                    raise UserError(
-                        f"'{download.name}' of '{self.slug}' arrived damaged twice ({damage}); try again later"
-                    ) from None
-                log.warning("'%s' arrived damaged (%s); fetching it once more", download.name, damage)
+        download.obtain(lambda: self._call(attempt))
 
     # >>> Submit
 
     def check_limits(self) -> None:
-        """Raises UserError if nothing more may be handed in now. Where Kaggle does not tell, submitting will."""
+        """Raises UserError if nothing more may be handed in now. Where Kaggle does not tell, go on."""
         request = _filled(api.ApiGetSubmissionLimitsRequest, competition_name=self.slug)
         try:
             limits = self._call(lambda: self._api.get_submission_limits(request))
@@ -191,20 +144,102 @@ class _Session:
 
     def upload(self, csv: Path) -> str:
         """The token of the uploaded file. Uploading again is harmless: only a created submission counts."""
-        stat = csv.stat()
-        request = _filled(
-            api.ApiStartSubmissionUploadRequest,
-            competition_name=self.slug,
-            file_name=csv.name,
-            content_length=stat.st_size,
-            last_modified_epoch_seconds=int(stat.st_mtime),
-        )
+        request = _filled(api.ApiStartSubmissionUploadRequest, competition_name=self.slug, file_name=csv.name)
+        request.content_length = csv.stat().st_size
+        request.last_modified_epoch_seconds = int(csv.stat().st_mtime)
 
-        def attempt() -> str:
+        def attempt() -> Any:
             start = self._api.start_submission_upload(request)
             with csv.open("rb") as file:
                 put = requests.Request("PUT", start.create_url, data=file).prepare()
-                self._send(put).close()
-            return str(start.token)
+                send(self._http, put).close()
+            return start.token
 
-        return self._call(attempt)
+        return str(self._call(attempt))
+
+    def create(self, token: str, message: str) -> int:
+        """Turn the upload into one submission and return its number.
+
+        Where the confirmation is lost, look for the submission by its message before trying a second time.
+        """
+        request = _filled(api.ApiCreateSubmissionRequest, competition_name=self.slug, blob_file_tokens=token)
+        request.submission_description = message
+        unknown = f"see {self.submissions_page} for '{message}' before handing in again"
+        for first in (True, False):
+            try:
+                answer = self._call(lambda: self._api.create_submission(request), repeat_if=too_many)
+                if answer.ref:
+                    return int(answer.ref)
+            except KaggleError as error:
+                if first and error.is_refusal:
+                    raise
+                log.warning("the submission is not confirmed (%s); looking whether it arrived", error)
+            try:
+                if ref := self._find(message):
+                    return ref
+            except KaggleError as error:
+                raise UserError(f"{error}; the submission may have arrived: {unknown}") from None
+        raise UserError(f"Kaggle did not confirm the submission: {unknown}")
+
+    def _find(self, message: str) -> int | None:
+        """The number of the submission with this message. Looks repeatedly: it may still be on its way."""
+        for _ in range(self.patience.looks):
+            time.sleep(self.patience.poll)
+            request = _filled(api.ApiListSubmissionsRequest, competition_name=self.slug, page=1)
+            for page in self._pages(self._api.list_submissions, request):
+                for submission in page.submissions:
+                    if (submission.description or "").strip() == message.strip():
+                        return int(submission.ref)
+        return None
+
+    def wait_for_score(self, ref: int) -> Score:
+        """Raises UserError, with Kaggle's reason, if it rejects the submission."""
+        request = _filled(api.ApiGetSubmissionRequest, ref=ref)
+        end = time.monotonic() + self.patience.score
+        where = f"its score will be at {self.submissions_page}"
+        while True:
+            try:
+                submission = self._call(lambda: self._api.get_submission(request))
+            except KaggleError as error:
+                raise UserError(f"submission {ref} is handed in, {where}, but: {error}") from None
+            if submission.status is SubmissionStatus.ERROR:
+                why = " ".join((submission.error_description or "no reason given").split())
+                raise UserError(f"Kaggle rejected submission {ref}: {why}; see {self.submissions_page}")
+            if submission.status is SubmissionStatus.COMPLETE:
+                return Score(_number(submission.public_score), _number(submission.private_score), str(ref))
+            if time.monotonic() + self.patience.poll > end:
+                log.warning("submission %d has no score yet; %s", ref, where)
+                return Score(None, None, str(ref))
+            time.sleep(self.patience.poll)
+
+    # >>> Requests
+
+    def _pages(self, ask: Callable[[Any], Any], request: Any) -> Iterator[Any]:
+        """Every page of a listing."""
+        request.page_size = 20
+        request.page_token = ""
+        while True:
+            page = self._call(lambda: ask(request))
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def _call(self, function: Callable[[], Any], **how: Any) -> Any:
+        return call(function, self.slug, self.patience, **how)
+
+
+def _filled(kind: Any, **fields: Any) -> Any:
+    """A request of `kind`; kagglesdk's take no arguments."""
+    request = kind()
+    for name, value in fields.items():
+        setattr(request, name, value)
+    return request
+
+
+def _number(text: str | None) -> float | None:
+    """A score, which Kaggle sends as text, empty while it keeps it to itself."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

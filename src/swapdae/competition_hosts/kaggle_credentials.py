@@ -1,4 +1,4 @@
-"""Where the Kaggle credentials of this machine are. Reads the environment and small files, never the network."""
+"""Where the Kaggle credentials of this machine are. Reads variables and small files, never the network."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def find_credentials() -> Credentials:
     """The first of: KAGGLE_API_TOKEN (a token, or a file that holds one), ~/.kaggle/access_token[.txt],
     KAGGLE_USERNAME with KAGGLE_KEY, kaggle.json in KAGGLE_CONFIG_DIR or ~/.kaggle.
 
-    Raises UserError where there is none, or where the first one found is unusable. No message repeats a secret.
+    Raises UserError where there is none or the first one found is unusable. No message repeats a secret.
     """
     home = Path("~/.kaggle").expanduser()
     if value := os.environ.get("KAGGLE_API_TOKEN", "").strip():
@@ -44,7 +44,7 @@ def find_credentials() -> Credentials:
 
 
 def _token_or_file(value: str) -> Credentials:
-    """The token that KAGGLE_API_TOKEN is, or that lies in the file it names; only a path has a separator in it."""
+    """The token that KAGGLE_API_TOKEN is or that lies in the file it names; only paths have a separator."""
     try:
         is_file = Path(value).is_file()
     except OSError:  # too long for a name

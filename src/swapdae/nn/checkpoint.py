@@ -70,3 +70,8 @@ def load_checkpoint(
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     generator.set_state(tensors["generator"])
     return dict(header)
+
+
+def save_weights(file: Path, model: nn.Module) -> None:
+    """A network's weights alone."""
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, file)

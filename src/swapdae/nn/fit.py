@@ -51,9 +51,10 @@ def fit_autoencoder(
     scratch: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
-) -> Autoencoder:
-    """Train on all rows of `codes`. With `scratch` a checkpoint is kept there after every epoch and resumed from, and
-    the log goes to scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where
+) -> tuple[Autoencoder, list[Epoch]]:
+    """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
+
+    With `scratch` a checkpoint is kept there after every epoch and resumed from, and the log goes to scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where
     the loss is no longer finite."""
     training = config.training
     generator = torch.Generator(device.device).manual_seed(seed)
@@ -77,7 +78,7 @@ def fit_autoencoder(
                 header = {**identity, "log": [vars(epoch) for epoch in log]}
                 save_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, header)
                 _write_log(scratch / "log.jsonl", log)
-    return model.eval()
+    return model.eval(), log
 
 
 def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -> torch.optim.Optimizer:
@@ -176,6 +177,6 @@ def read_features(
     with torch.inference_mode(), device.autocast():
         for start in range(0, len(codes), batch_size):
             part = slice(start, start + batch_size)
-            rows = Rows.of(Codes(codes.x_cat[part], codes.missing[part], codes.x_num[part]), device.device)
+            rows = Rows.of(codes[part], device.device)
             features = model.features(inputs(rows)).float().clamp(-limit, limit)
             yield features.to(torch.float16).cpu().numpy()

@@ -1,0 +1,104 @@
+"""The command line: `swapdae <stage> <experiment>` and a few questions. It says where and how to run, never what."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, ModuleType
+from typing import Annotated
+
+import typer
+
+from swapdae import paths, scores
+from swapdae.errors import UserError
+from swapdae.run import DeviceName, Run
+from swapdae.stage import experiment_lock, state_of
+from swapdae.stages import STAGES, blend, dae, download, heads, score, submit, tune
+
+app = typer.Typer(
+    help="Swap-noise denoising autoencoders for tabular competitions: download, train, tune, blend, submit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentName = Annotated[str, typer.Argument(help="name of a file in experiments/, without .toml")]
+Device = Annotated[DeviceName, typer.Option(help="where networks are trained; auto takes CUDA if it works")]
+Force = Annotated[bool, typer.Option("--force", help="run even if the stage is done")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
+
+
+@contextmanager
+def _plainly(debug: bool) -> Iterator[None]:
+    """One line for what the user can mend, exit 1; exit 130 and 143 for Ctrl-C and SIGTERM."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except (UserError, FloatingPointError) as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _command(stages: list[ModuleType]) -> Callable[..., None]:
+    def command(
+        experiment: ExperimentName, device: Device = "auto", force: Force = False, debug: Debug = False
+    ) -> None:
+        with _plainly(debug):
+            tree = paths.here()
+            run = Run.of(tree, experiment, device=device, force=force)
+            with experiment_lock(tree.oof(experiment)):
+                for stage in stages:
+                    stage.main(run)
+
+    return command
+
+
+for _stage in (download, dae, tune, heads, blend, score, submit):
+    app.command(_stage.NAME, help=(_stage.__doc__ or "").partition(": ")[2])(_command([_stage]))
+app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
+
+
+@app.command()
+def status(experiment: ExperimentName, debug: Debug = False) -> None:
+    """Each stage: done, stale and why, or missing."""
+    with _plainly(debug):
+        run = Run.of(paths.here(), experiment)
+        for module in (*STAGES, submit):
+            for stage in module.stages(run):
+                state = state_of(stage.directory, stage.inputs, verify=False)
+                print(f"{stage.name:28} {state.state:8} {state.why}".rstrip())
+
+
+@app.command("scores")
+def show_scores(
+    experiment: ExperimentName,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    debug: Debug = False,
+) -> None:
+    """The result table: every head and the blend, out of fold and on the host's rows."""
+    with _plainly(debug):
+        run = Run.of(paths.here(), experiment)
+        found = scores.scores_of(run)
+        print(json.dumps(found) if as_json else scores.table_of(run, found))
+
+
+@app.command("list")
+def list_experiments() -> None:
+    """The experiments and competitions that there are."""
+    tree = paths.here()
+    print("experiments:", ", ".join(sorted(file.stem for file in (tree.root / "experiments").glob("*.toml"))))
+    print("competitions:", ", ".join(sorted(file.parent.name for file in tree.root.glob("input/*/competition.toml"))))
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,101 @@
+"""LightGBM on the native features, categories as such, stopped early on the fold's stop rows."""
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from swapdae.config import Strict
+from swapdae.cross_fit import FoldView
+from swapdae.features import Rows
+from swapdae.heads.interface import Trial, table
+
+WIDE = 256  # columns from which building histograms column by column is the faster
+
+
+class Params(Strict):
+    """Named as in LightGBM. n_estimators is a cap; `patience` rounds without gain end it."""
+
+    learning_rate: float = Field(0.05, gt=0)
+    num_leaves: int = Field(63, ge=2)
+    min_child_samples: int = Field(40, ge=1)
+    feature_fraction: float = Field(0.6, gt=0, le=1)
+    bagging_fraction: float = Field(0.8, gt=0, le=1)
+    lambda_l1: float = Field(0.1, ge=0)
+    lambda_l2: float = Field(5.0, ge=0)
+    cat_smooth: float = Field(20.0, ge=0)
+    cat_l2: float = Field(20.0, ge=0)
+    min_data_per_group: int = Field(100, ge=1)  # rows of a category for it to be split on
+    path_smooth: float = Field(0.0, ge=0)
+    extra_trees: bool = False
+    n_estimators: int = Field(3000, ge=1)
+    patience: int = Field(50, ge=1)
+
+
+def objective(task: str, n_classes: int, metric: str) -> dict[str, Any]:
+    """What is minimized, and what early stopping watches."""
+    if task == "multiclass":
+        return {"objective": "multiclass", "metric": "multi_logloss", "num_class": n_classes}
+    if task == "binary":
+        return {"objective": "binary", "metric": "binary_logloss"}
+    loss = "regression_l1" if metric == "mae" else "regression"
+    return {"objective": loss, "metric": "l1" if metric == "mae" else "l2"}
+
+
+class LightGBMModel:
+    """One fold's booster."""
+
+    def __init__(self, params: Params, seed: int) -> None:
+        self._params, self._seed = params, seed
+
+    def fit(self, view: FoldView) -> None:
+        native, (fit, stop) = view.native(), view.split
+        x = table(native, view.train)
+        layout = {"force_col_wise": True} if x.shape[1] >= WIDE else {"force_row_wise": True}
+        options: dict[str, Any] = {
+            **objective(view.task, view.n_classes, view.metric),
+            **self._params.model_dump(exclude={"n_estimators", "patience"}),
+            **layout,  # one is named, else a timing decides and with it the rounding
+            "bagging_freq": 1,
+            "seed": self._seed,
+            "deterministic": True,
+            "num_threads": 0,  # all cores
+            "verbosity": -1,
+        }
+        categorical = list(range(native.x_cat.shape[1]))
+        train = lgb.Dataset(x[fit], label=view.y[fit], categorical_feature=categorical, params=options)
+        watched = train.create_valid(x[stop], label=view.y[stop])
+        stopping = lgb.early_stopping(self._params.patience, verbose=False)
+        self._booster = lgb.train(
+            options, train, self._params.n_estimators, valid_sets=[watched], callbacks=[stopping]
+        )
+        self._native = native
+
+    def predict(self, rows: Rows) -> NDArray[Any]:
+        return np.asarray(
+            self._booster.predict(table(self._native, rows), num_iteration=self._booster.best_iteration)
+        )
+
+
+def make(params: Params, seed: int) -> LightGBMModel:
+    return LightGBMModel(params, seed)
+
+
+def space(trial: Trial, start: Params) -> Params:
+    drawn = {
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 7, 255, log=True),
+        "min_child_samples": trial.suggest_int("min_child_samples", 5, 400, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),
+        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.4, 1.0),
+        "lambda_l1": trial.suggest_float("lambda_l1", 1e-3, 20.0, log=True),
+        "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 100.0, log=True),
+        "cat_smooth": trial.suggest_float("cat_smooth", 1.0, 200.0, log=True),
+        "cat_l2": trial.suggest_float("cat_l2", 1.0, 200.0, log=True),
+        "min_data_per_group": trial.suggest_int("min_data_per_group", 10, 300, log=True),
+        "path_smooth": trial.suggest_float("path_smooth", 0.0, 50.0),
+        "extra_trees": trial.suggest_categorical("extra_trees", [False, True]),
+    }
+    return Params.model_validate({**start.model_dump(), **drawn})

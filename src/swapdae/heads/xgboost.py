@@ -1,0 +1,96 @@
+"""XGBoost (hist) on the native features, categories as such, stopped early on the fold's stop rows."""
+
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+from pydantic import Field
+
+from swapdae.config import Strict
+from swapdae.cross_fit import FoldView
+from swapdae.features import Native, Rows
+from swapdae.heads.interface import Trial, table
+
+
+class Params(Strict):
+    """Named as in XGBoost. n_estimators is a cap; `patience` rounds without gain end it."""
+
+    learning_rate: float = Field(0.05, gt=0)
+    max_depth: int = Field(7, ge=1)
+    min_child_weight: float = Field(20.0, ge=0)
+    subsample: float = Field(0.8, gt=0, le=1)
+    colsample_bytree: float = Field(0.6, gt=0, le=1)
+    reg_alpha: float = Field(0.1, ge=0)
+    reg_lambda: float = Field(5.0, ge=0)
+    max_cat_to_onehot: int = Field(4, ge=1)
+    n_estimators: int = Field(3000, ge=1)
+    patience: int = Field(50, ge=1)
+
+
+def objective(task: str, n_classes: int, metric: str) -> dict[str, Any]:
+    """What is minimized, and what early stopping watches."""
+    if task == "multiclass":
+        return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": n_classes}
+    if task == "binary":
+        return {"objective": "binary:logistic", "eval_metric": "logloss"}
+    loss = "reg:absoluteerror" if metric == "mae" else "reg:squarederror"
+    return {"objective": loss, "eval_metric": "mae" if metric == "mae" else "rmse"}
+
+
+def _columns(native: Native) -> dict[str, Any]:
+    """Kinds of columns, for a plain matrix: an unseen code takes the default branch, never raises."""
+    n_cat = native.x_cat.shape[1]
+    return {"feature_types": ["c"] * n_cat + ["q"] * (len(native.names) - n_cat), "enable_categorical": True}
+
+
+class XGBoostModel:
+    """One fold's booster."""
+
+    def __init__(self, params: Params, seed: int) -> None:
+        self._params, self._seed = params, seed
+
+    def fit(self, view: FoldView) -> None:
+        native, (fit, stop) = view.native(), view.split
+        x, columns = table(native, view.train), _columns(native)
+        train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
+        watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
+        options = {
+            **objective(view.task, view.n_classes, view.metric),
+            **self._params.model_dump(exclude={"n_estimators", "patience"}),
+            "tree_method": "hist",
+            "seed": self._seed,
+            "nthread": 0,  # all cores
+            "verbosity": 0,
+        }
+        self._booster = xgb.train(
+            options,
+            train,
+            self._params.n_estimators,
+            evals=[(watched, "stop")],
+            early_stopping_rounds=self._params.patience,
+            verbose_eval=False,
+        )
+        self._native = native
+
+    def predict(self, rows: Rows) -> NDArray[Any]:
+        x = xgb.DMatrix(table(self._native, rows), **_columns(self._native))
+        return np.asarray(self._booster.predict(x, iteration_range=(0, self._booster.best_iteration + 1)))
+
+
+def make(params: Params, seed: int) -> XGBoostModel:
+    return XGBoostModel(params, seed)
+
+
+def space(trial: Trial, start: Params) -> Params:
+    drawn = {
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
+        "max_depth": trial.suggest_int("max_depth", 3, 10),
+        "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 300.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.4, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 1.0),
+        "reg_alpha": trial.suggest_float("reg_alpha", 1e-3, 20.0, log=True),
+        "reg_lambda": trial.suggest_float("reg_lambda", 1e-3, 100.0, log=True),
+        "max_cat_to_onehot": trial.suggest_int("max_cat_to_onehot", 1, 128, log=True),
+    }
+    return Params.model_validate({**start.model_dump(), **drawn})

@@ -1,0 +1,73 @@
+"""What decides the output of each stage, on one page: the inputs that its key is made of.
+
+A stage's inputs hold the keys of the stages before it, so a change travels down, and only down.
+"""
+
+from typing import Any
+
+from swapdae.run import Run
+from swapdae.stage import Inputs, key_of
+
+
+def _key(inputs: Inputs) -> str:
+    return key_of(inputs)[0]
+
+
+def _folds(run: Run) -> dict[str, Any]:
+    return run.competition.folds.model_dump(mode="json")
+
+
+def download(run: Run) -> Inputs:
+    fields = {"id", "target", "task", "columns", "files"}
+    return {
+        "competition": run.competition.model_dump(mode="json", include=fields),
+        "csv files": run.input_files,
+        "rows": [run.experiment.rows, run.experiment.seed],
+    }
+
+
+def dae(run: Run) -> Inputs:
+    inputs: dict[str, Any] = {
+        "download": _key(download(run)),
+        "dae": run.experiment.dae.model_dump(mode="json"),
+        "seed": run.experiment.seed,
+    }
+    if run.experiment.dae.scope == "per_fold":
+        inputs["folds"] = _folds(run)
+    return inputs
+
+
+def _problem(run: Run, head: str) -> dict[str, Any]:
+    """Features, targets and folds of a head."""
+    config = run.experiment.heads[head]
+    return {
+        "download": _key(download(run)),
+        "dae": _key(dae(run)) if "dae" in config.features else "not read",
+        "scope": [run.experiment.dae.scope, run.experiment.dae.test_rows],
+        "folds": _folds(run),
+        "metric": run.competition.metric,
+        "seed": run.experiment.seed,
+    }
+
+
+def tune(run: Run, head: str) -> Inputs:
+    return {**_problem(run, head), "head": run.experiment.heads[head].model_dump(mode="json")}
+
+
+def heads(run: Run, head: str) -> Inputs:
+    config = run.experiment.heads[head]
+    if config.trials:
+        return {"tune": _key(tune(run, head))}
+    return {**_problem(run, head), "head": config.model_dump(mode="json")}
+
+
+def blend(run: Run) -> Inputs:
+    return {head: _key(heads(run, head)) for head in run.experiment.heads}
+
+
+def score(run: Run) -> Inputs:
+    return {"blend": _key(blend(run)), "host": run.competition.host, "metric": run.competition.metric}
+
+
+def submit(run: Run) -> Inputs:
+    return {"blend": _key(blend(run)), "host": run.competition.host, "slug": run.competition.slug}

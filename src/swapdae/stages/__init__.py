@@ -1,0 +1,5 @@
+"""The stages: thin, and meeting only in files. Each module has NAME, stages(run) and main(run)."""
+
+from swapdae.stages import blend, dae, download, heads, score, tune
+
+STAGES = [download, dae, tune, heads, blend, score]  # in order; submit stands apart: it talks to the world
