@@ -33,8 +33,8 @@ class Fault:
     """What goes wrong with one request.
 
     status, retry_after, message: answer with this error instead. html: answer 200 with a web page instead.
-    stall: seconds of silence, then hang up. cut: hang up after this many bytes of the body. damage: flip a
-    byte of the body. lost: do what is asked, and hang up without a word.
+    cut: hang up after this many bytes of the body. stall: seconds of silence, then hang up; with `cut`, after
+    those bytes. damage: flip a byte of the body. lost: do what is asked, and hang up without a word.
     """
 
     status: int | None = None
@@ -309,7 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             status, content = 206, content[start:]
-        self._reply(status, {**headers, "Content-Type": "application/octet-stream"}, content, cut=fault.cut)
+        self._reply(status, {**headers, "Content-Type": "application/octet-stream"}, content, fault)
 
     # >>> In and out
 
@@ -330,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Note the request; None if its fault has already answered it."""
         kaggle = self.server.kaggle
         fault = kaggle.arrived(Logged(route, dict(self.headers.items()), body))
-        if fault.stall is not None:
+        if fault.stall is not None and fault.cut is None:
             kaggle.closing.wait(fault.stall)
             self._hang_up()
         elif fault.html:
@@ -350,10 +350,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(status, {**headers, "Content-Type": "application/json"}, content)
 
     def _reply(
-        self, status: int, headers: Mapping[str, str] = {}, content: bytes = b"", *, cut: int | None = None
+        self, status: int, headers: Mapping[str, str] = {}, content: bytes = b"", fault: Fault = Fault()
     ) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content)), "Connection": "close"}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content[:cut])
+        self.wfile.write(content[: fault.cut])
+        if fault.stall:
+            self.server.kaggle.closing.wait(fault.stall)

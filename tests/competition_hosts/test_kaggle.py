@@ -259,12 +259,13 @@ def test_archive_without_the_file(kaggle: FakeKaggle, host: KaggleHost, director
     assert "only other.csv" in one_line(caught)
 
 
+@pytest.mark.parametrize("stall", [None, 60])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_cut_connection_is_resumed(
-    kaggle: FakeKaggle, host: KaggleHost, directory: Path, zipped: bool
+    kaggle: FakeKaggle, host: KaggleHost, directory: Path, zipped: bool, stall: float | None
 ) -> None:
     kaggle.zipped = {"train.csv"} if zipped else set()
-    kaggle.fail(STORAGE, Fault(cut=CHUNK + 99))
+    kaggle.fail(STORAGE, Fault(cut=CHUNK + 99, stall=stall))
     host.fetch(competition(), directory)
     assert_fetched(directory)
     assert f"bytes={CHUNK}-" in [logged.headers.get("Range") for logged in kaggle.requests(STORAGE)]
@@ -417,7 +418,7 @@ def test_token_that_kaggle_does_not_know(
         Fault(status=429),
         Fault(status=500),
         Fault(status=503),
-        Fault(stall=0.7),
+        Fault(stall=60),
         Fault(lost=True),
     ],
     ids=["429-after", "429", "500", "503", "stall", "dropped"],
@@ -435,7 +436,7 @@ def test_passing_faults_are_survived(
     [
         (Fault(status=429), "429"),
         (Fault(status=502), "502"),
-        (Fault(stall=0.7), "cannot be reached"),
+        (Fault(stall=60), "cannot be reached"),
         (Fault(lost=True), "cannot be reached"),
     ],
 )
@@ -443,8 +444,10 @@ def test_lasting_faults_end_in_one_line(
     kaggle: FakeKaggle, host: KaggleHost, directory: Path, fault: Fault, said: str
 ) -> None:
     kaggle.fail("ListDataFiles", *[fault] * 9)
+    start = time.monotonic()
     with pytest.raises(UserError) as caught:
         host.fetch(competition(), directory)
+    assert time.monotonic() - start < BRISK.total
     assert said in one_line(caught)
     assert len(kaggle.requests("ListDataFiles")) == BRISK.attempts
 
@@ -562,7 +565,7 @@ def test_limits_that_kaggle_does_not_tell(kaggle: FakeKaggle, host: KaggleHost, 
     assert host.submit(competition(), csv, "m").ref == "1000"
 
 
-@pytest.mark.parametrize("fault", [Fault(status=503), Fault(stall=0.7), Fault(lost=True)])
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(stall=60), Fault(lost=True)])
 def test_upload_is_tried_again(kaggle: FakeKaggle, host: KaggleHost, csv: Path, fault: Fault) -> None:
     kaggle.fail(UPLOAD, Fault(status=503) if fault.lost else fault)
     kaggle.fail("StartSubmissionUpload", fault)
@@ -591,7 +594,7 @@ def test_lost_confirmation_hands_in_once(kaggle: FakeKaggle, host: KaggleHost, c
     assert [submission.description for submission in kaggle.submissions] == ["an earlier one", "the one"]
 
 
-@pytest.mark.parametrize("fault", [Fault(status=502), Fault(stall=0.7), Fault(html=True)])
+@pytest.mark.parametrize("fault", [Fault(status=502), Fault(stall=60), Fault(html=True)])
 def test_creation_that_did_not_arrive_is_tried_once_more(
     kaggle: FakeKaggle, host: KaggleHost, csv: Path, fault: Fault
 ) -> None:
