@@ -29,7 +29,13 @@ def _binary() -> tuple[Array, Array]:
     return np.stack([1 / (1 + np.exp(-(2 * y - 1 + s * RNG.normal(size=N)))) for s in (1.0, 1.2, 5.0)]), y
 
 
-CASES = {"rmse": _regression, "mae": _regression, "auc": _binary, "logloss": _multiclass, "accuracy": _multiclass}
+CASES = {
+    "rmse": _regression,
+    "mae": _regression,
+    "auc": _binary,
+    "logloss": _multiclass,
+    "accuracy": _multiclass,
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -67,7 +73,7 @@ def test_nnls_is_the_optimum_over_mixtures() -> None:
 
 
 def test_cross_fitted_weights_do_not_see_the_held_out_fold() -> None:
-    """Head 0 is perfect on fold 0 alone: in-sample it would win fold 0, cross-fitted it must not be trusted there."""
+    """Head 0 is perfect on fold 0 alone, which weights fitted on the other folds cannot know."""
     y = RNG.normal(size=N)
     first = np.where(FOLDS == 0, y, RNG.normal(size=N) * 50)
     second = y + 0.3 * RNG.normal(size=N)

@@ -17,7 +17,7 @@ METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}
 
 @dataclass(frozen=True)
 class ToyFeatures:
-    """A FeatureSet over plain arrays; with `per_fold` its dense columns change their order from fold to fold."""
+    """A FeatureSet over plain arrays; with `per_fold` its dense columns change order from fold to fold."""
 
     x_cat: NDArray[np.int32]
     x_num: Array
@@ -29,11 +29,16 @@ class ToyFeatures:
         return not self.per_fold
 
     def native(self, fold: int) -> Native:
-        names = [f"cat{j}" for j in range(self.x_cat.shape[1])] + [f"num{j}" for j in range(self.x_num.shape[1])]
+        names = [f"cat{j}" for j in range(self.x_cat.shape[1])] + [
+            f"num{j}" for j in range(self.x_num.shape[1])
+        ]
         return Native(self.x_cat, self.n_levels, (self.x_num,), tuple(names))
 
     def dense(self, fold: int) -> tuple[Array, ...]:
-        one_hot = [np.eye(n + 1, dtype=np.float16)[codes] for codes, n in zip(self.x_cat.T, self.n_levels, strict=True)]
+        one_hot = [
+            np.eye(n + 1, dtype=np.float16)[codes]
+            for codes, n in zip(self.x_cat.T, self.n_levels, strict=True)
+        ]
         blocks = (*one_hot, np.nan_to_num(self.x_num))
         return blocks[::-1] if self.per_fold and fold % 2 else blocks
 
@@ -48,8 +53,9 @@ def toy_problem(
     n_folds: int = 3,
     per_fold: bool = False,
 ) -> Problem:
-    """The target follows the first category and the first two numbers; the last number is constant if there are
-    three or more, the second has holes. The last test row's categories are found in no train row."""
+    """The target follows the first category and the first two numbers. The second number has holes, the last
+    one of three or more is constant. The last test row's categories are found in no train row.
+    """
     rng = np.random.default_rng(0)
     n, n_levels = n_train + n_test, 6
     x_cat = rng.integers(0, n_levels, (n, n_cat)).astype(np.int32)  # code n_levels is left to the test set
@@ -63,7 +69,8 @@ def toy_problem(
         x_num[rng.random(n) < 0.1, 1] = np.nan
     if n_num > 2:
         x_num[:, -1] = 7
-    y, n_classes = signal + 5, 0
+    y: Array = signal + 5
+    n_classes = 0
     if task != "regression":
         n_classes = 2 if task == "binary" else 3
         y = np.digitize(signal, np.quantile(signal, np.arange(1, n_classes) / n_classes))

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from threadpoolctl import threadpool_limits
-from toy_problem import toy_problem
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from swapdae.config import Strict, Task
 from swapdae.cross_fit import CrossFit, Problem, cross_fit
 from swapdae.heads import HEADS
 from swapdae.heads.interface import Head
 from swapdae.metrics import METRICS
+from toy_problem import toy_problem
 
 TASKS: list[Task] = ["regression", "binary", "multiclass"]
 # Few, quick trees, and leaves small enough for few rows.
@@ -149,7 +149,7 @@ def test_another_seed_other_trees(kind: str) -> None:
 
 @heads
 def test_absolute_error_is_fitted_for_mae(head: Head) -> None:
-    """A sixth of the targets is far off: the mean follows them, the median does not (ridge has squares only)."""
+    """A sixth of the targets is far off: the mean follows them, the median does not (ridge has no other)."""
     base = toy_problem(n_train=240, n_folds=2)
     y = np.where(np.arange(240) % 6 == 0, 1000.0, base.y)
     medians = {}
@@ -162,7 +162,11 @@ def test_absolute_error_is_fitted_for_mae(head: Head) -> None:
 
 @heads
 def test_silent_and_writes_nothing(
-    head: Head, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    head: Head,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)

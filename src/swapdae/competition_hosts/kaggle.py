@@ -60,12 +60,15 @@ class KaggleHost:
     def submit(self, competition: Competition, csv: Path, message: str) -> Score:
         """Hand in `csv`; a Score without numbers if Kaggle has none after `patience.score` seconds.
 
-        Raises UserError if the limit is reached, the upload fails, or Kaggle rejects the file.
+        A submission with this message is not handed in again: its score is waited for. Raises UserError if the limit is reached, the upload fails, or Kaggle rejects the file.
         """
         try:
             with _Session(competition.slug, self.patience) as kaggle:
-                kaggle.check_limits()
-                return kaggle.wait_for_score(kaggle.create(kaggle.upload(csv), message))
+                ref = kaggle.find(message)
+                if ref is None:
+                    kaggle.check_limits()
+                    ref = kaggle.create(kaggle.upload(csv), message)
+                return kaggle.wait_for_score(ref)
         except OSError as error:
             raise UserError(f"{csv}: cannot be read ({error.strerror}); make the submission first") from None
 
@@ -175,21 +178,22 @@ class _Session:
                     raise
                 log.warning("the submission is not confirmed (%s); looking whether it arrived", error)
             try:
-                if ref := self._find(message):
-                    return ref
+                # Looks repeatedly: it may still be on its way.
+                for _ in range(self.patience.looks):
+                    time.sleep(self.patience.poll)
+                    if ref := self.find(message):
+                        return ref
             except KaggleError as error:
                 raise UserError(f"{error}; the submission may have arrived: {unknown}") from None
         raise UserError(f"Kaggle did not confirm the submission: {unknown}")
 
-    def _find(self, message: str) -> int | None:
-        """The number of the submission with this message. Looks repeatedly: it may still be on its way."""
-        for _ in range(self.patience.looks):
-            time.sleep(self.patience.poll)
-            request = _filled(api.ApiListSubmissionsRequest, competition_name=self.slug, page=1)
-            for page in self._pages(self._api.list_submissions, request):
-                for submission in page.submissions:
-                    if (submission.description or "").strip() == message.strip():
-                        return int(submission.ref)
+    def find(self, message: str) -> int | None:
+        """The number of one's submission with this message, if there is one."""
+        request = _filled(api.ApiListSubmissionsRequest, competition_name=self.slug, page=1)
+        for page in self._pages(self._api.list_submissions, request):
+            for submission in page.submissions:
+                if (submission.description or "").strip() == message.strip():
+                    return int(submission.ref)
         return None
 
     def wait_for_score(self, ref: int) -> Score:

@@ -92,9 +92,8 @@ class Download:
                 raise ValueError("a range that does not fit")
         else:
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            self.part.unlink(
-                missing_ok=True
-            )  # first: the marker must never vouch for another version's bytes
+            # First, for the marker must never vouch for another version's bytes.
+            self.part.unlink(missing_ok=True)
             self.marker.write_text(_version(response))
         with self.part.open("r+b" if start else "wb") as file, _progress() as progress:
             task = progress.add_task(self.name, total=self.size, completed=start)
@@ -126,7 +125,7 @@ class Download:
             if _is_zip(self.part):
                 self._unpack(unpacked)
                 file = unpacked
-            if (size := file.stat().st_size) != self.size:
+            elif (size := file.stat().st_size) != self.size:
                 raise Damaged(f"{size} bytes instead of {self.size}")
             self._check_known(file)
             file.replace(self.target)
@@ -152,8 +151,6 @@ class Download:
                     raise UserError(
                         f"the archive of '{self.name}' does not hold it, only {', '.join(archive.namelist())}"
                     )
-                if (size := archive.getinfo(self.target.name).file_size) != self.size:
-                    raise Damaged(f"{size} bytes in the archive instead of {self.size}")
                 with archive.open(self.target.name) as source, unpacked.open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:

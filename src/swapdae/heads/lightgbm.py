@@ -25,8 +25,8 @@ class Params(Strict):
     bagging_fraction: float = Field(0.8, gt=0, le=1)
     lambda_l1: float = Field(0.1, ge=0)
     lambda_l2: float = Field(5.0, ge=0)
-    cat_smooth: float = Field(20.0, ge=0)
-    cat_l2: float = Field(20.0, ge=0)
+    cat_smooth: float = Field(100.0, ge=0)
+    cat_l2: float = Field(100.0, ge=0)  # low values fit the noise of columns with 100 levels
     min_data_per_group: int = Field(100, ge=1)  # rows of a category for it to be split on
     path_smooth: float = Field(0.0, ge=0)
     extra_trees: bool = False
@@ -92,8 +92,8 @@ def space(trial: Trial, start: Params) -> Params:
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.4, 1.0),
         "lambda_l1": trial.suggest_float("lambda_l1", 1e-3, 20.0, log=True),
         "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 100.0, log=True),
-        "cat_smooth": trial.suggest_float("cat_smooth", 1.0, 200.0, log=True),
-        "cat_l2": trial.suggest_float("cat_l2", 1.0, 200.0, log=True),
+        "cat_smooth": trial.suggest_float("cat_smooth", 1.0, 500.0, log=True),
+        "cat_l2": trial.suggest_float("cat_l2", 1.0, 500.0, log=True),
         "min_data_per_group": trial.suggest_int("min_data_per_group", 10, 300, log=True),
         "path_smooth": trial.suggest_float("path_smooth", 0.0, 50.0),
         "extra_trees": trial.suggest_categorical("extra_trees", [False, True]),

@@ -169,14 +169,11 @@ def _write_log(file: Path, log: list[Epoch]) -> None:
 
 def read_features(
     model: Autoencoder, codes: Codes, layout: Layout, device: Device, batch_size: int = 4096
-) -> Iterator[NDArray[np.float16]]:
-    """The features of every row, in order, as float16 blocks of up to (batch_size, d_features)."""
+) -> Iterator[NDArray[np.float32]]:
+    """The features of every row, in order, as float32 blocks of up to (batch_size, d_features)."""
     inputs = Inputs(layout, device.device)
-    limit = torch.finfo(torch.float16).max
     model.eval()
     with torch.inference_mode(), device.autocast():
         for start in range(0, len(codes), batch_size):
-            part = slice(start, start + batch_size)
-            rows = Rows.of(codes[part], device.device)
-            features = model.features(inputs(rows)).float().clamp(-limit, limit)
-            yield features.to(torch.float16).cpu().numpy()
+            rows = Rows.of(codes[start : start + batch_size], device.device)
+            yield model.features(inputs(rows)).float().cpu().numpy()

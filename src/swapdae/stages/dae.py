@@ -56,15 +56,16 @@ def _body(run: Run, scratch: Path) -> dict[str, Any]:
     return {"device": str(device), "trainings": trainings}
 
 
-def write_npy(file: Path, blocks: Iterator[NDArray[np.float16]], shape: tuple[int, int]) -> None:
-    """Stream blocks of rows into one .npy: nothing is mapped or held whole, and a name that exists is whole."""
+def write_npy(file: Path, blocks: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:
+    """Stream blocks of rows into one float16 .npy: nothing is held whole, and a name that exists is whole."""
     aside = file.with_name(file.name + ".part")
+    limit = np.finfo(np.float16).max
     n_rows = 0
     with aside.open("wb") as out:
         header = {"descr": "<f2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(out, header)
         for block in blocks:
-            out.write(np.ascontiguousarray(block, dtype="<f2").data)
+            out.write(np.clip(block, -limit, limit).astype("<f2").data)
             n_rows += len(block)
     if n_rows != shape[0]:
         raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
