@@ -173,9 +173,7 @@ class FakeKaggle:
         with self._lock:
             return self._answer(method, slug, asked, base)
 
-    def _answer(
-        self, method: str, slug: str, asked: dict[str, Any], base: str
-    ) -> dict[str, Any] | str | None:
+    def _answer(self, method: str, slug: str, asked: dict[str, Any], base: str) -> dict[str, Any] | str | None:
         match method:
             case "ListDataFiles":
                 sizes = [{"name": name, "totalBytes": len(data)} for name, data in self.files[slug].items()]

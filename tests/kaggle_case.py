@@ -10,9 +10,7 @@ from swapdae.config import Competition
 from swapdae.errors import UserError
 
 SLUG = "some-competition"
-TRAIN = b"id,x,target\n" + b"".join(
-    b"%d,%d,%d\n" % (row, row**3 % 99991, row**5 % 99989) for row in range(20_000)
-)
+TRAIN = b"id,x,target\n" + b"".join(b"%d,%d,%d\n" % (row, row**3 % 99991, row**5 % 99989) for row in range(20_000))
 FILES = {"train.csv": TRAIN, "test.csv": b"id,x\n7,8\n", "sample_submission.csv": b"id,target\n7,0\n"}
 BRISK = Patience(connect=2, read=0.4, attempts=3, total=5, backoff=0.01, poll=0.01, score=2)
 

@@ -68,9 +68,7 @@ def test_each_row_is_predicted_once_by_a_fresh_model_that_has_not_seen_it() -> N
         view = model.views[0]
         assert np.array_equal(np.sort(np.concatenate([view.train, view.held_out])), np.arange(n))
         assert np.array_equal(view.y, problem.y[view.train])
-        assert not any(np.shape(value) == (n,) for value in vars(view).values()), (
-            "no targets of held-out rows"
-        )
+        assert not any(np.shape(value) == (n,) for value in vars(view).values()), "no targets of held-out rows"
     assert result.test == pytest.approx(np.ones(problem.n_test)), "mean of models 0, 1, 2"
 
 
@@ -109,17 +107,13 @@ def test_a_prediction_that_is_not_finite_names_the_head() -> None:
 
     with pytest.raises(FloatingPointError, match=r"head 'wide', fold 0: 1 of 100 predictions"):
         cross_fit(toy_problem(), lambda fold: Diverged(fold), name="wide")
-    with pytest.raises(
-        ValueError, match=r"head 'Recorder', fold 0: predictions are \(100, 2\), not \(100,\)"
-    ):
+    with pytest.raises(ValueError, match=r"head 'Recorder', fold 0: predictions are \(100, 2\), not \(100,\)"):
         cross_fit(toy_problem(), lambda fold: Recorder(fold, width=2))
 
 
 def test_a_fold_without_a_class_has_no_auc_but_the_whole_has() -> None:
     base = toy_problem("binary", n_train=60)
-    problem = Problem(
-        base.features, np.arange(60) // 30, np.arange(60) // 20, 60, "binary", 2, base.metric, seed=0
-    )
+    problem = Problem(base.features, np.arange(60) // 30, np.arange(60) // 20, 60, "binary", 2, base.metric, seed=0)
     result = cross_fit(problem, lambda fold: Recorder(fold))
     assert np.isnan(result.fold_scores).tolist() == [True, False, True]
     assert np.isfinite(result.score)
@@ -157,9 +151,9 @@ def test_split_fits_on_the_only_row_of_a_class() -> None:
 
 def test_split_of_two_rows() -> None:
     base = toy_problem("binary", n_train=4, n_folds=2)
-    view = Problem(
-        base.features, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 0, "binary", 2, base.metric, 0
-    ).view(0)
+    view = Problem(base.features, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 0, "binary", 2, base.metric, 0).view(
+        0
+    )
     fit, stop = view.split
     assert (len(fit), len(stop)) == (2, 1)
 

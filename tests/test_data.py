@@ -29,9 +29,7 @@ def competition(**changes: object) -> Competition:
     return Competition.model_validate(values | changes)
 
 
-def write(
-    directory: Path, train: str | bytes = TRAIN, test: str | bytes = TEST, sample: str = SAMPLE
-) -> Path:
+def write(directory: Path, train: str | bytes = TRAIN, test: str | bytes = TEST, sample: str = SAMPLE) -> Path:
     for name, content in (("train", train), ("test", test), ("sample_submission", sample)):
         file = directory / f"{name}.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -81,9 +79,7 @@ def test_one_string_in_test_makes_a_column_categorical(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ids", [["a1", "a2", "b1"], ["01", "02", "03"], ["1", "2", "3.0"]])
 def test_ids_that_are_no_plain_integers_stay_as_written(tmp_path: Path, ids: list[str]) -> None:
     train = f"id,num,target\n{ids[0]},1,1\n{ids[1]},2,2\n"
-    table = read_table(
-        competition(), write(tmp_path, train, f"id,num\n{ids[2]},1\n", f"id,target\n{ids[2]},0\n")
-    )
+    table = read_table(competition(), write(tmp_path, train, f"id,num\n{ids[2]},1\n", f"id,target\n{ids[2]},0\n"))
     assert table.test_ids.tolist() == [ids[2]]
     assert table.sample["id"].tolist() == [ids[2]]
 
@@ -159,11 +155,7 @@ TARGETS = {
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [
-        pytest.param(*case, id=name)
-        for cases in (FILES, COLUMNS, IDS, TARGETS)
-        for name, case in cases.items()
-    ],
+    [pytest.param(*case, id=name) for cases in (FILES, COLUMNS, IDS, TARGETS) for name, case in cases.items()],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, changes: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
@@ -211,9 +203,7 @@ def test_named_columns_must_be_those_of_the_file(tmp_path: Path, named: Columns,
 
 def test_free_text_is_refused_unless_named(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i % 7},note {i},{i % 5}\n" for i in range(1001))
-    directory = write(
-        tmp_path, "id,num,city,target\n" + rows, "id,num,city\n5000,1,x\n", "id,target\n5000,0\n"
-    )
+    directory = write(tmp_path, "id,num,city,target\n" + rows, "id,num,city\n5000,1,x\n", "id,target\n5000,0\n")
     with pytest.raises(UserError, match="column 'city': over half of its values are distinct"):
         read_table(competition(), directory)
     named = Columns(categorical=("city",), numerical=("num",))
@@ -223,9 +213,7 @@ def test_free_text_is_refused_unless_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_a_target_that_does_not_fit_the_task(tmp_path: Path, task: str) -> None:
     rows = "".join(f"{i},{i % 7},a,{i}.5\n" for i in range(1001))
-    directory = write(
-        tmp_path, "id,num,city,target\n" + rows, "id,num,city\n5000,1,x\n", "id,target\n5000,0\n"
-    )
+    directory = write(tmp_path, "id,num,city,target\n" + rows, "id,num,city\n5000,1,x\n", "id,target\n5000,0\n")
     with pytest.raises(UserError, match=rf"column 'target': 1001 labels .* do not fit task '{task}'"):
         read_table(competition(task=task, metric="logloss"), directory)
 

@@ -16,7 +16,7 @@ from swapdae.config import DaeConfig
 SMALL = DaeConfig.model_validate({"body": {"kind": "stack", "width": 8}, "training": {"epochs": 2, "batch_size": 16}})
 
 
-@parametrize_with_checks([DenoisingAutoencoder(SMALL, device="cpu")])
+@parametrize_with_checks([DenoisingAutoencoder(SMALL, device="cpu")])  # type: ignore[untyped-decorator]
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -23,9 +23,7 @@ def _data(n: int = 400, d: int = 12, dtype: type = np.float64) -> tuple[Array, A
     return x, x.astype(np.float64) @ slopes + rng.normal(size=(n, 2)) + [5, -40]
 
 
-def _reference(
-    x: Array, y: Array, new: Array, alpha: float, scale: bool, weights: Array | None = None
-) -> Array:
+def _reference(x: Array, y: Array, new: Array, alpha: float, scale: bool, weights: Array | None = None) -> Array:
     """scikit-learn's predictions in float64."""
     x, new = x.astype(np.float64), new.astype(np.float64)
     if scale:
@@ -41,9 +39,7 @@ def _same(ours: Array, reference: Array, tolerance: float = 1e-6) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_equals_scikit_learn(
-    dtype: type, scale: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equals_scikit_learn(dtype: type, scale: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "ROWS", 64)  # several blocks
     x, y = _data(dtype=dtype)
     weights = np.random.default_rng(2).integers(0, 4, len(y)).astype(np.float64) if weighted else None
@@ -87,11 +83,20 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
         return eigh(a)
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
-    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True)
+    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, many_penalties=True)
     for alpha in ALPHAS:
         for k in range(3):
             fold_moments.solve(k, [alpha])
     assert (len(reads), len(calls)) == (1, 3)
+
+
+@pytest.mark.parametrize("alpha", [1e-12, 1.0])
+def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
+    x, y = _data()
+    folds = np.arange(len(y)) % 3
+    alone = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha], True)
+    among = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha, 7.0], True)
+    _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -47,9 +47,7 @@ def test_one_column_per_class_is_matched_by_name() -> None:
     p = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [1.0, 0.0, 0.0]])
     many = table("y_c", "y_a", "y_b", classes=("a", "b", "c"))
     frame = make_submission(many, p, competition("multiclass", "logloss"))
-    expected = pd.DataFrame(
-        {"id": [7, 5, 6], "y_c": p[[2, 0, 1], 2], "y_a": p[[2, 0, 1], 0], "y_b": p[[2, 0, 1], 1]}
-    )
+    expected = pd.DataFrame({"id": [7, 5, 6], "y_c": p[[2, 0, 1], 2], "y_a": p[[2, 0, 1], 0], "y_b": p[[2, 0, 1], 1]})
     pd.testing.assert_frame_equal(frame, expected)
 
 
@@ -60,9 +58,7 @@ def test_one_column_per_class_is_matched_by_name() -> None:
         ("binary", np.array([0.2, 0.8, 0.6]), ["b", "a", "b"]),
     ],
 )
-def test_one_column_takes_labels(
-    task: str, prediction: np.ndarray, labels: list[str], tmp_path: Path
-) -> None:
+def test_one_column_takes_labels(task: str, prediction: np.ndarray, labels: list[str], tmp_path: Path) -> None:
     classes = ("a", "b", "c")[: 3 if task == "multiclass" else 2]
     one, goal = table("y", classes=classes), competition(task, "accuracy")
     frame = make_submission(one, prediction, goal)

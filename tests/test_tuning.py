@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from swapdae.config import Strict
 from swapdae.cross_fit import FoldView
 from swapdae.errors import UserError
 from swapdae.features import Rows
 from swapdae.heads import HEADS
 from swapdae.heads.interface import Head, Trial
+from swapdae.strict import Strict
 from swapdae.tuning import TrialResult, TuneResult, tune
 from toy_problem import toy_problem
 
@@ -224,9 +224,7 @@ def test_ridge_is_tuned_on_moments_made_once(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(np.linalg, "eigh", counted)
     head = HEADS["ridge"]
     problem = toy_problem(n_train=100, n_folds=3)
-    result = tune(
-        problem, head, head.params(), trials=6, storage_file=tmp_path / "t.db", key="", seed=0, tune_rows=50
-    )
+    result = tune(problem, head, head.params(), trials=6, storage_file=tmp_path / "t.db", key="", seed=0, tune_rows=50)
     assert len(calls) <= 2 * 3, "per fold, scaled and not"
     assert result.score > (result.history[0].score or 0)
 

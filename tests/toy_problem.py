@@ -29,16 +29,11 @@ class ToyFeatures:
         return not self.per_fold
 
     def native(self, fold: int) -> Native:
-        names = [f"cat{j}" for j in range(self.x_cat.shape[1])] + [
-            f"num{j}" for j in range(self.x_num.shape[1])
-        ]
+        names = [f"cat{j}" for j in range(self.x_cat.shape[1])] + [f"num{j}" for j in range(self.x_num.shape[1])]
         return Native(self.x_cat, self.n_levels, (self.x_num,), tuple(names))
 
     def dense(self, fold: int) -> tuple[Array, ...]:
-        one_hot = [
-            np.eye(n + 1, dtype=np.float16)[codes]
-            for codes, n in zip(self.x_cat.T, self.n_levels, strict=True)
-        ]
+        one_hot = [np.eye(n + 1, dtype=np.float16)[codes] for codes, n in zip(self.x_cat.T, self.n_levels, strict=True)]
         blocks = (*one_hot, np.nan_to_num(self.x_num))
         return blocks[::-1] if self.per_fold and fold % 2 else blocks
 

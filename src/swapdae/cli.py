@@ -97,7 +97,10 @@ def list_experiments() -> None:
     """The experiments and competitions that there are."""
     tree = paths.here()
     print("experiments:", ", ".join(sorted(file.stem for file in (tree.root / "experiments").glob("*.toml"))))
-    print("competitions:", ", ".join(sorted(file.parent.name for file in tree.root.glob("input/*/competition.toml"))))
+    print(
+        "competitions:",
+        ", ".join(sorted(file.parent.name for file in tree.root.glob("input/*/competition.toml"))),
+    )
 
 
 def main() -> None:

@@ -4,26 +4,18 @@ Defaults are the shipped result, so an experiment's TOML holds only what differs
 experiment's name, the name of the folder is the competition's.
 """
 
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from swapdae.errors import UserError
 from swapdae.metrics import METRICS, Metric
 from swapdae.paths import Paths
+from swapdae.strict import Strict, read_toml
 
 Task = Literal["regression", "binary", "multiclass"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 FeatureName = Literal["raw", "dae", "raw+dae"]
-
-
-class Strict(BaseModel):
-    """Base of every model here: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 # >>> Competition
@@ -50,6 +42,12 @@ class Columns(Strict):
         return self
 
 
+Kinds = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Columns, Tag("named")],
+    Discriminator(lambda value: "auto" if isinstance(value, str) else "named"),
+]
+
+
 class Files(Strict):
     """Names of the competition's CSVs."""
 
@@ -72,7 +70,7 @@ class Competition(Strict):
     target: str
     task: Task
     metric: str
-    columns: Literal["auto"] | Columns = "auto"
+    columns: Kinds = "auto"
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
     git_blob_sha1: dict[str, str] = {}  # of the true files, by name, where they are known
@@ -208,46 +206,12 @@ class Experiment(Strict):
 
 # >>> Reading
 
-Model = TypeVar("Model", bound=Strict)
-
-
-def _read(model: type[Model], file: Path, name: str) -> Model:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such file; `swapdae list` names what there is") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read: {error}") from None
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{file}: not valid TOML: {error}") from None
-    return parse(model, {**values, "name": name}, str(file))
-
-
-def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
-    """Values as a model. Raises UserError, in one line, naming `where` and the key."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{where}: {_one_line(error)}") from None
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first complaint, with the key's path in front, and how many more there are."""
-    problems = error.errors()
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
-    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{key}: {message}{more}" if key else f"{message}{more}"
-
 
 def read_competition(paths: Paths, name: str) -> Competition:
     """input/<name>/competition.toml. Raises UserError naming file and key."""
-    return _read(Competition, paths.competition_file(name), name)
+    return read_toml(Competition, paths.competition_file(name), name=name)
 
 
 def read_experiment(paths: Paths, name: str) -> Experiment:
     """experiments/<name>.toml. Raises UserError naming file and key."""
-    return _read(Experiment, paths.experiment_file(name), name)
+    return read_toml(Experiment, paths.experiment_file(name), name=name)

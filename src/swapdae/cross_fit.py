@@ -78,7 +78,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One feature set to be modelled. y, folds: (n_train,); folds are numbered from 0 and none is empty."""
+    """One feature set to be modelled. y, folds: (n_train,); folds are numbered from 0 and none is empty.
+
+    many_penalties: whether ridge will be asked for many on the same features, as in tuning.
+    """
 
     features: FeatureSet
     y: Array
@@ -88,6 +91,7 @@ class Problem:
     n_classes: int  # 0 for regression
     metric: Metric
     seed: int
+    many_penalties: bool = False
 
     def __post_init__(self) -> None:
         if self.y.shape != self.folds.shape or self.y.ndim != 1:
@@ -104,7 +108,9 @@ class Problem:
         """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
         many = self.task == "multiclass"
         targets = self.y[:, None] == np.arange(self.n_classes) if many else self.y
-        return FoldMoments(self.features.dense, targets, self.folds, self.features.shared)
+        return FoldMoments(
+            self.features.dense, targets, self.folds, self.features.shared, many_penalties=self.many_penalties
+        )
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
         """The view of one fold; with `tune_rows`, on a sample of so many train rows, always the same one."""

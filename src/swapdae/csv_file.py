@@ -48,9 +48,7 @@ def _scan(file: Path, hint: str) -> None:
             # Blank lines are harmless at the end; between rows they would put every later line number out.
             if (cells and len(cells) != len(header)) or (cells and blank):
                 found = "a blank line before it" if blank else f"{len(cells)} fields and not {len(header)}"
-                raise UserError(
-                    f"{file}, line {lines.line_num}: the line has {found}, the file may be cut; {hint}"
-                )
+                raise UserError(f"{file}, line {lines.line_num}: the line has {found}, the file may be cut; {hint}")
             rows, blank = rows + bool(cells), not cells
         if not rows:
             raise UserError(f"{file}: a header without rows; {hint}")
@@ -70,9 +68,7 @@ def offence(file: Path, cells: pd.Series, bad: "pd.Series[bool]", what: str) -> 
     """The error for the first of the `bad` cells, by line of the file (the header is line 1)."""
     row = int(np.argmax(bad.to_numpy(dtype=bool)))
     more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
-    return UserError(
-        f"{file}, line {row + 2}, column '{cells.name}': '{str(cells.iloc[row])[:80]}' {what}{more}"
-    )
+    return UserError(f"{file}, line {row + 2}, column '{cells.name}': '{str(cells.iloc[row])[:80]}' {what}{more}")
 
 
 def write_csv(frame: pd.DataFrame, file: Path) -> None:

@@ -110,9 +110,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         sample=sample,
     )
     if len(table.constant) == len(table.train.columns):
-        raise UserError(
-            f"{train_file}: every feature is constant, nothing to learn from; fetch the file again"
-        )
+        raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
     return table
 
 
@@ -200,9 +198,7 @@ def _numbers(cells: pd.Series) -> tuple["pd.Series[float]", "pd.Series[bool]"]:
 def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
     numbers, wrong = _numbers(cells)
     if wrong.any():
-        raise offence(
-            file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml"
-        )
+        raise offence(file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml")
     if (endless := numbers.abs() == np.inf).any():
         raise offence(file, cells, endless, "is infinite; leave the cell empty or mend it")
     return numbers

@@ -14,7 +14,7 @@ from swapdae.nn.fit import fit_autoencoder, read_features
 from swapdae.preprocess import Encoder
 
 
-class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Swap-noise denoising autoencoder: fit on rows, transform rows to the activations of its body.
 
     X: a DataFrame, whose columns of text, categories or bools are categorical, or an array of numbers. NaN is allowed.
@@ -94,7 +94,7 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return tuple(
             str(name)
             for name, dtype in frame.dtypes.items()
-            if isinstance(name, str) and (not pd.api.types.is_numeric_dtype(dtype) or dtype == bool)
+            if isinstance(name, str) and (not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -1,7 +1,7 @@
-"""FeatureSet: a function fold -> features of ALL rows (train rows, then test rows). One interface for raw, dae, raw+dae.
+"""FeatureSet: a function fold -> features of ALL rows, train then test. One interface for raw, dae, raw+dae.
 
-A feature set is shared when every fold sees the same matrix (an autoencoder trained on all rows), else each fold has its
-own, and columns of different folds must not be compared: their autoencoders live in different coordinate systems.
+A feature set is shared when every fold sees the same matrix (an autoencoder trained on all rows), else each fold has
+its own, and columns of different folds must not be compared: their autoencoders live in different coordinate systems.
 """
 
 from collections.abc import Sequence
@@ -49,8 +49,8 @@ class FeatureSet(Protocol):
 
 
 class RawFeatures:
-    """The table's own columns. dense() is standardized and one-hot, by an encoder fitted without labels on the rows that
-    `fit_rows` names: of every fold the same, or without its held-out rows.
+    """The table's own columns. dense() is standardized and one-hot, by an encoder fitted without labels on the rows
+    that `fit_rows` names: of every fold the same, or without its held-out rows.
 
     frame: all rows, train then test. fit_rows: one row selection for all folds, or one per fold.
     """
@@ -62,7 +62,12 @@ class RawFeatures:
         numerical: tuple[str, ...],
         fit_rows: Sequence[Rows],
     ) -> None:
-        self._frame, self._categorical, self._numerical, self._fit_rows = frame, categorical, numerical, fit_rows
+        self._frame, self._categorical, self._numerical, self._fit_rows = (
+            frame,
+            categorical,
+            numerical,
+            fit_rows,
+        )
         self._dense = lru_cache(maxsize=1)(self._encode)
 
     @property

@@ -38,9 +38,7 @@ def draw_folds(y: NDArray[Any], folds: FoldsConfig, task: Task) -> NDArray[np.in
     for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(y)), y)):
         fold_of[held_out] = fold
     if task != "regression" and pd.Series(fold_of).groupby(y).nunique().min() < 2:
-        raise UserError(
-            "all rows of a class lie in one fold; set folds.kind = 'stratified' in competition.toml"
-        )
+        raise UserError("all rows of a class lie in one fold; set folds.kind = 'stratified' in competition.toml")
     return fold_of
 
 

@@ -41,7 +41,8 @@ def _probabilities(prediction: Array) -> Array:
     p = np.clip(np.asarray(prediction, dtype=np.float64), 1e-7, 1 - 1e-7)
     if p.ndim == 1:
         return np.column_stack([1 - p, p])
-    return p / p.sum(axis=1, keepdims=True)
+    normalised: Array = p / p.sum(axis=1, keepdims=True)
+    return normalised
 
 
 def _auc(y: Array, prediction: Array) -> float:

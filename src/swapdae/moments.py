@@ -9,11 +9,12 @@ few matrix-vector products. The problem is that of scikit-learn's Ridge: min sum
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
@@ -64,9 +65,7 @@ def _row_blocks(blocks: Blocks, rows: Array, dtype: Any) -> Iterator[tuple[Array
         yield at, np.concatenate([block[rows[at]].astype(dtype) for block in blocks], axis=1)
 
 
-def accumulate(
-    blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: Array | None = None
-) -> list[Moments]:
+def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: Array | None = None) -> list[Moments]:
     """Moments of the rows of each label 0..n_labels-1, in one pass; rows labelled -1 are left out.
 
     y: (n,) or (n, k), labels and weights (n,); the features may have more rows than that (those of the test
@@ -85,8 +84,7 @@ def accumulate(
             x_shift, size = x.mean(axis=0, dtype=np.float64).astype(dtype), x.shape[1] + 1 + y.shape[1]
             edge, noise = np.full(x.shape[1], np.inf, dtype), float(np.finfo(dtype).eps)
             parts = [
-                Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift, noise)
-                for _ in range(n_labels)
+                Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift, noise) for _ in range(n_labels)
             ]
         x -= x_shift
         for label in np.unique(labels[rows[at]]):
@@ -96,33 +94,52 @@ def accumulate(
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
-    """A ridge problem of d columns in its eigenbasis: values (d,), vectors (d, d), projection (d, k) of x'y.
+class Centred:
+    """A ridge problem of d columns: gram (d, d) and x'y (d, k), centred, and scaled where asked for.
 
-    floor: denominators up to it are rounding noise and not inverted. scale: (d,), 1 where not asked for.
+    noise: eigenvalues of gram are rounding noise up to it, relative to the largest. scale: (d,), 1 where not asked for.
     """
 
-    values: Array
-    vectors: Array
+    gram: Array
     projection: Array
-    floor: float
+    noise: float
     scale: Array
     x_mean: Array
     y_mean: Array
 
+    @cached_property
+    def _eigen(self) -> tuple[Array, Array, Array]:
+        values, vectors = np.linalg.eigh(self.gram)
+        return np.maximum(values, 0), vectors, vectors.T @ self.projection
+
     def solve(self, alphas: Sequence[float]) -> Solution:
-        """The solution for every penalty."""
-        denominator = self.values + np.asarray(alphas, dtype=np.float64)[:, None]  # (n_alphas, d)
-        shrunk = np.zeros((*denominator.shape, self.projection.shape[1]))
-        np.divide(
-            self.projection, denominator[..., None], out=shrunk, where=denominator[..., None] > self.floor
-        )
-        coef = (self.vectors @ shrunk) / self.scale[:, None]
+        """The solution for every penalty, in the eigenbasis of gram, which is made once."""
+        values, vectors, projection = self._eigen
+        denominator = values + np.asarray(alphas, dtype=np.float64)[:, None]  # (n_alphas, d)
+        shrunk = np.zeros((*denominator.shape, projection.shape[1]))
+        floor = self.noise * values[-1] if len(values) else 0.0
+        np.divide(projection, denominator[..., None], out=shrunk, where=denominator[..., None] > floor)
+        return self._solution(vectors @ shrunk)
+
+    def solve_one(self, alpha: float) -> Solution:
+        """The same for one penalty, by Cholesky: an order of magnitude less work where no other penalty follows.
+
+        Not for a penalty within the rounding noise, for which the trace, a bound of the largest eigenvalue, stands in.
+        """
+        if alpha <= self.noise * float(np.trace(self.gram)):
+            return self.solve([alpha])
+        penalized = self.gram.copy()
+        penalized[np.diag_indices_from(penalized)] += alpha
+        factor = cho_factor(penalized, overwrite_a=True, check_finite=False)
+        return self._solution(cho_solve(factor, self.projection, check_finite=False)[None])
+
+    def _solution(self, coef: Array) -> Solution:
+        coef = coef / self.scale[:, None]
         return Solution(coef, self.y_mean - self.x_mean @ coef)
 
 
-def decompose(moments: Moments, scale: bool) -> Spectrum:
-    """Centres, scales to unit variance if asked to, and diagonalizes. Constant columns get coefficient 0."""
+def centre(moments: Moments, scale: bool) -> Centred:
+    """Centres, and scales to unit variance if asked to. Constant columns get coefficient 0."""
     d = len(moments.low)
     weight, sums = moments.gram[d, d], moments.gram[d]
     centred = moments.gram[:d, :] - np.outer(sums[:d] / weight, sums)
@@ -132,12 +149,10 @@ def decompose(moments: Moments, scale: bool) -> Spectrum:
     deviation = np.sqrt(np.maximum(centred.diagonal(), 0) / weight) if scale else np.ones(d)
     deviation[deviation == 0] = 1
     centred /= deviation[:, None]
-    values, vectors = np.linalg.eigh(centred[:, :d] / deviation)
-    return Spectrum(
-        values=np.maximum(values, 0),
-        vectors=vectors,
-        projection=vectors.T @ centred[:, d + 1 :],
-        floor=moments.noise * max(values[-1], 0.0),
+    return Centred(
+        gram=centred[:, :d] / deviation,
+        projection=centred[:, d + 1 :],
+        noise=moments.noise,
         scale=deviation,
         x_mean=moments.x_shift + sums[:d] / weight,
         y_mean=moments.y_shift + sums[d + 1 :] / weight,
@@ -146,7 +161,7 @@ def decompose(moments: Moments, scale: bool) -> Spectrum:
 
 def solve(moments: Moments, alphas: Sequence[float], scale: bool = False) -> Solution:
     """Ridge of the rows in `moments` for every penalty. scale: penalize as if columns had unit variance."""
-    return decompose(moments, scale).solve(alphas)
+    return centre(moments, scale).solve(alphas)
 
 
 def predict(blocks: Blocks, rows: Array, solution: Solution) -> Array:
@@ -163,7 +178,8 @@ class FoldMoments:
     """Ridge of every fold's training part. Moments and eigendecompositions are made on first need and kept.
 
     dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
-    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). Kept: (d, d) float64, one per fold and one
+    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). many_penalties: make the eigenbasis even
+    for a single penalty, since others will follow. Kept: (d, d) float64, one per fold and one
     per fold and kind of scaling (75 MB each at 3,072 columns).
     """
 
@@ -174,10 +190,12 @@ class FoldMoments:
         folds: Array,
         shared: bool,
         weights: Array | None = None,
+        many_penalties: bool = False,
     ) -> None:
+        self._many_penalties = many_penalties
         self._dense, self._y, self._folds, self._shared, self._weights = dense, y, folds, shared, weights
         self._parts: list[Moments] = []
-        self._spectra: dict[tuple[int, bool], Spectrum] = {}
+        self._problems: dict[tuple[int, bool], Centred] = {}
 
     def training(self, fold: int) -> Moments:
         """Moments of all train rows outside `fold`."""
@@ -191,6 +209,9 @@ class FoldMoments:
 
     def solve(self, fold: int, alphas: Sequence[float], scale: bool = False) -> Solution:
         """Ridge of the train rows outside `fold`, for every penalty."""
-        if (fold, scale) not in self._spectra:
-            self._spectra[fold, scale] = decompose(self.training(fold), scale)
-        return self._spectra[fold, scale].solve(alphas)
+        if (fold, scale) not in self._problems:
+            self._problems[fold, scale] = centre(self.training(fold), scale)
+        problem = self._problems[fold, scale]
+        if self._many_penalties or len(alphas) > 1:
+            return problem.solve(alphas)
+        return problem.solve_one(alphas[0])

@@ -35,7 +35,7 @@ class Paths:
 
 
 def here() -> Paths:
-    """The tree named by SWAPDAE_ROOT, else the nearest folder upwards that has experiments/ and input/, else this one."""
+    """The tree named by SWAPDAE_ROOT, else the nearest folder upwards with experiments/ and input/, else this one."""
     if root := os.environ.get("SWAPDAE_ROOT"):
         return Paths(Path(root).resolve())
     cwd = Path.cwd()

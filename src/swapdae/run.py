@@ -1,4 +1,4 @@
-"""One run of one experiment: what every stage is given, and how stages are carried out. Stages themselves know no CLI."""
+"""One run of one experiment: what every stage is given, and how stages are carried out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,6 @@ from swapdae.config import (
     Competition,
     Experiment,
     FeatureName,
-    Strict,
-    parse,
     read_competition,
     read_experiment,
 )
@@ -26,7 +24,7 @@ from swapdae.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatur
 from swapdae.folds import draw_folds, train_rows
 from swapdae.paths import Paths
 from swapdae.stage import Inputs, Report, Stage, read_report, run_stage, sha256_of
-
+from swapdae.strict import Strict, parse
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -115,8 +113,8 @@ class Run:
             parts.append(FileFeatures(self.dae_files, "dae"))
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
 
-    def problem(self, name: FeatureName) -> Problem:
-        """The feature set with targets and folds: what heads are cross-fitted on."""
+    def problem(self, name: FeatureName, *, many_penalties: bool = False) -> Problem:
+        """The feature set with targets and folds: what heads are cross-fitted on. many_penalties: see Problem."""
         return Problem(
             features=self.features(name),
             y=self.table.y,
@@ -126,11 +124,14 @@ class Run:
             n_classes=len(self.table.classes),
             metric=self.competition.metric_of,
             seed=self.experiment.seed,
+            many_penalties=many_penalties,
         )
 
     def start_params(self, head: str) -> Strict:
         """A head's parameters as its TOML gives them, over the kind's defaults. Raises UserError naming the key."""
-        from swapdae.heads import HEADS  # three boosting libraries: a run with nothing to do does not load them
+        from swapdae.heads import (
+            HEADS,  # three boosting libraries: a run with nothing to do does not load them
+        )
 
         config = self.experiment.heads[head]
         return parse(HEADS[config.kind].params, config.params, f"{self.experiment.name}: heads.{head}.params")

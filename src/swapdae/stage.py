@@ -27,7 +27,17 @@ from swapdae import __version__
 from swapdae.errors import UserError
 
 REPORT = "report.json"
-PACKAGES = ("swapdae", "torch", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "optuna")
+PACKAGES = (
+    "swapdae",
+    "torch",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "optuna",
+)
 
 Inputs = Mapping[str, Any]  # what decides a stage's output, by a name that `status` can show; JSON values
 

@@ -47,9 +47,7 @@ def check_submission(
     ids, expected_ids = frame[id_].to_numpy(), sample[id_].to_numpy()
     if (other := ids != expected_ids).any():
         row = int(np.argmax(other))
-        raise UserError(
-            f"submission, line {row + 2}: id {ids[row]} and not {expected_ids[row]}; make it again"
-        )
+        raise UserError(f"submission, line {row + 2}: id {ids[row]} and not {expected_ids[row]}; make it again")
     low, high = _bounds(competition, oof)
     for column in sample.columns[1:]:
         values = frame[column]

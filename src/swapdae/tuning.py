@@ -19,10 +19,10 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from swapdae.config import Strict
 from swapdae.cross_fit import Problem, cross_fit
 from swapdae.errors import UserError
 from swapdae.heads.interface import Head
+from swapdae.strict import Strict
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 P_WORSE = 0.15  # a trial that loses to the best in all of its first 3 folds (p = 1/8) is pruned

@@ -238,9 +238,7 @@ def run_command(kaggle: FakeKaggle, folder: Path, *arguments: str) -> str:
 
 @pytest.mark.slow
 def test_real_command_submits(kaggle: FakeKaggle, csv: Path) -> None:
-    said = run_command(
-        kaggle, csv.parent, "competitions", "submit", "-c", SLUG, "-f", csv.name, "-m", "by hand"
-    )
+    said = run_command(kaggle, csv.parent, "competitions", "submit", "-c", SLUG, "-f", csv.name, "-m", "by hand")
     assert "Successfully submitted" in said
     (submission,) = kaggle.submissions
     assert (submission.content, submission.description) == (csv.read_bytes(), "by hand")

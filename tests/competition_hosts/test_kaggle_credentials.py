@@ -66,18 +66,14 @@ def test_credentials_in_order(nothing_set: Path, monkeypatch: pytest.MonkeyPatch
     assert find_credentials().secret == "x" * 900
 
 
-@pytest.mark.parametrize(
-    "content", ["", "not json", "[]", '{"username": "a"}', '{"username": "a", "key": ""}']
-)
+@pytest.mark.parametrize("content", ["", "not json", "[]", '{"username": "a"}', '{"username": "a", "key": ""}'])
 def test_unusable_kaggle_json_is_named(nothing_set: Path, content: str) -> None:
     (nothing_set / "kaggle.json").write_text(content)
     with pytest.raises(UserError, match=r"kaggle\.json.*https://www\.kaggle\.com/settings"):
         find_credentials()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b'{"username": "a", "key": "s3cret"}', b"s3cret\nmore", b"s3cret\xff"]
-)
+@pytest.mark.parametrize("content", [b"", b'{"username": "a", "key": "s3cret"}', b"s3cret\nmore", b"s3cret\xff"])
 def test_unusable_token_is_not_repeated(nothing_set: Path, content: bytes) -> None:
     (nothing_set / "access_token").write_bytes(content)
     with pytest.raises(UserError, match="access_token") as caught:
@@ -116,6 +112,4 @@ def test_credentials_go_to_the_api_and_not_to_storage(
     host.fetch(competition(), directory)
     host.submit(competition(), csv, "m")
     for logged in kaggle.log:
-        assert logged.headers.get("Authorization") == (
-            None if logged.route in (STORAGE, UPLOAD) else expected
-        )
+        assert logged.headers.get("Authorization") == (None if logged.route in (STORAGE, UPLOAD) else expected)

@@ -114,9 +114,7 @@ def test_no_waiting_beyond_the_cap(kaggle: FakeKaggle, host: KaggleHost, directo
 
 
 @pytest.mark.parametrize("route", ["ListDataFiles", "DownloadDataFile", STORAGE])
-def test_web_page_instead_of_an_answer(
-    kaggle: FakeKaggle, host: KaggleHost, directory: Path, route: str
-) -> None:
+def test_web_page_instead_of_an_answer(kaggle: FakeKaggle, host: KaggleHost, directory: Path, route: str) -> None:
     kaggle.fail(route, Fault(html=True))
     with pytest.raises(UserError) as caught:
         host.fetch(competition(), directory)

@@ -48,9 +48,7 @@ def test_figures_of_the_data() -> None:
 def test_a_row_of_the_source_is_found_again() -> None:
     """The first flight of the file: UA 1545, Tuesday 1 January 2013, 5:15 to 8:19, 11 minutes late."""
     data = pd.concat(_split())
-    found = data.query(
-        "month == 1 and wday == 'Tue' and carrier == 'UA' and dest == 'IAH' and plane_year == 1999"
-    )
+    found = data.query("month == 1 and wday == 'Tue' and carrier == 'UA' and dest == 'IAH' and plane_year == 1999")
     found = found.query("sched_dep_min == 315 and sched_arr_min == 499")
     late = np.expm1(found["target"]) - 90
     row = found[np.isclose(late, 11, atol=1e-3)].iloc[0]
@@ -90,9 +88,7 @@ def test_the_bytes_never_change(directory: Path) -> None:
         "test.csv": "e6db3b57b95d52de",
         "sample_submission.csv": "c458f784b7eb44b1",
     }
-    assert {
-        name: hashlib.sha256((directory / name).read_bytes()).hexdigest()[:16] for name in expected
-    } == expected
+    assert {name: hashlib.sha256((directory / name).read_bytes()).hexdigest()[:16] for name in expected} == expected
 
 
 def test_the_package_is_never_imported(directory: Path) -> None:

@@ -8,11 +8,12 @@ import optuna
 import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from swapdae.config import Strict, Task
+from swapdae.config import Task
 from swapdae.cross_fit import CrossFit, Problem, cross_fit
 from swapdae.heads import HEADS
 from swapdae.heads.interface import Head
 from swapdae.metrics import METRICS
+from swapdae.strict import Strict
 from toy_problem import toy_problem
 
 TASKS: list[Task] = ["regression", "binary", "multiclass"]

@@ -53,14 +53,13 @@ class KaggleHost:
                     if not download.is_in_place():
                         kaggle.download(download)
         except OSError as error:
-            raise UserError(
-                f"{directory}: cannot be written ({error.strerror}): mend that, then run again"
-            ) from None
+            raise UserError(f"{directory}: cannot be written ({error.strerror}): mend that, then run again") from None
 
     def submit(self, competition: Competition, csv: Path, message: str) -> Score:
         """Hand in `csv`; a Score without numbers if Kaggle has none after `patience.score` seconds.
 
-        A submission with this message is not handed in again: its score is waited for. Raises UserError if the limit is reached, the upload fails, or Kaggle rejects the file.
+        A submission with this message is not handed in again: its score is waited for. Raises
+        UserError if the limit is reached, the upload fails, or Kaggle rejects the file.
         """
         try:
             with _Session(competition.slug, self.patience) as kaggle:

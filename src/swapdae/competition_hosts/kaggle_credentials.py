@@ -62,9 +62,7 @@ def _pair(file: Path) -> Credentials:
         content = json.loads(text)
         username, key = str(content["username"]), str(content["key"])
     except (ValueError, KeyError, TypeError):
-        raise UserError(
-            f'{file}: is not {{"username": ..., "key": ...}}; make a new one at {SETTINGS}'
-        ) from None
+        raise UserError(f'{file}: is not {{"username": ..., "key": ...}}; make a new one at {SETTINGS}') from None
     return Credentials(_usable(key, str(file)), _usable(username, str(file)))
 
 
@@ -73,9 +71,7 @@ def _read(file: Path, origin: str) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise UserError(
-            f"{origin}: cannot be read ({reason}); mend it or make a new token at {SETTINGS}"
-        ) from None
+        raise UserError(f"{origin}: cannot be read ({reason}); mend it or make a new token at {SETTINGS}") from None
 
 
 def _usable(secret: str, origin: str) -> str:

@@ -72,12 +72,7 @@ class Download:
     def rest(self, whole: requests.Response) -> dict[str, str] | None:
         """Headers that ask for what is still missing of what `whole` would bring; None: that is all of it."""
         etag = _version(whole)
-        if (
-            not etag
-            or not self.part.is_file()
-            or not self.marker.is_file()
-            or self.marker.read_text() != etag
-        ):
+        if not etag or not self.part.is_file() or not self.marker.is_file() or self.marker.read_text() != etag:
             return None
         # At least one byte, for a range cannot be empty.
         start = min(self.part.stat().st_size, int(whole.headers.get("Content-Length", 0)) - 1)

@@ -109,9 +109,7 @@ def call(
         ) from None
 
 
-def send(
-    session: requests.Session, request: requests.PreparedRequest, *, stream: bool = False
-) -> requests.Response:
+def send(session: requests.Session, request: requests.PreparedRequest, *, stream: bool = False) -> requests.Response:
     """Send as it is, without the session's credentials, but with the environment's proxy and certificates."""
     settings = session.merge_environment_settings(request.url or "", {}, stream, None, None)
     response = session.send(request, **settings)
@@ -150,8 +148,7 @@ def _advice(error: requests.HTTPError, slug: str) -> str:
         return f"Kaggle's storage refused the transfer ({status}): run again, later if that does not help"
     advice = {
         401: f"Kaggle refused the credentials (401): wrong or expired; make a new token at {SETTINGS}",
-        403: f"Kaggle refused access to '{slug}' (403): "
-        f"accept the rules at https://www.kaggle.com/c/{slug}/rules",
+        403: f"Kaggle refused access to '{slug}' (403): accept the rules at https://www.kaggle.com/c/{slug}/rules",
         404: f"Kaggle has no competition '{slug}' (404): slug in competition.toml must be the last part "
         "of its address, see https://www.kaggle.com/competitions",
         429: "Kaggle takes no more requests for now (429): wait some minutes, then run again",

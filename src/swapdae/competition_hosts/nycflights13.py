@@ -52,15 +52,11 @@ class Nycflights13Host:
             raise UserError(f"submission: columns are {found} and not {competition.id}, {competition.target}")
         ids = pd.Index(submission[competition.id])
         if len(ids) != len(test) or not ids.is_unique or not ids.isin(test["id"]).all():
-            raise UserError(
-                f"submission: {len(ids)} ids are not those of the {len(test)} test rows; make it again"
-            )
+            raise UserError(f"submission: {len(ids)} ids are not those of the {len(test)} test rows; make it again")
         values = pd.to_numeric(submission[competition.target], errors="coerce").to_numpy(dtype=np.float64)
         if not np.isfinite(values).all():
             row = int(np.argmin(np.isfinite(values)))
-            raise UserError(
-                f"submission: the prediction for id {ids[row]} is not a finite number; make it again"
-            )
+            raise UserError(f"submission: the prediction for id {ids[row]} is not a finite number; make it again")
         prediction, y = values[ids.get_indexer(pd.Index(test["id"]))], test["target"].to_numpy()
         public, value = _is_public(len(test)), competition.metric_of.value
         return Score(value(y[public], prediction[public]), value(y[~public], prediction[~public]))

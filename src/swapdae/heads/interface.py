@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from swapdae.config import Strict
 from swapdae.cross_fit import Model
 from swapdae.features import Native, Rows
+from swapdae.strict import Strict
 
 
 class Trial(Protocol):

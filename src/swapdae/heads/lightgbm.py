@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.config import Strict
 from swapdae.cross_fit import FoldView
 from swapdae.features import Rows
 from swapdae.heads.interface import Trial, table
+from swapdae.strict import Strict
 
 WIDE = 256  # columns from which building histograms column by column is the faster
 
@@ -68,15 +68,11 @@ class LightGBMModel:
         train = lgb.Dataset(x[fit], label=view.y[fit], categorical_feature=categorical, params=options)
         watched = train.create_valid(x[stop], label=view.y[stop])
         stopping = lgb.early_stopping(self._params.patience, verbose=False)
-        self._booster = lgb.train(
-            options, train, self._params.n_estimators, valid_sets=[watched], callbacks=[stopping]
-        )
+        self._booster = lgb.train(options, train, self._params.n_estimators, valid_sets=[watched], callbacks=[stopping])
         self._native = native
 
     def predict(self, rows: Rows) -> NDArray[Any]:
-        return np.asarray(
-            self._booster.predict(table(self._native, rows), num_iteration=self._booster.best_iteration)
-        )
+        return np.asarray(self._booster.predict(table(self._native, rows), num_iteration=self._booster.best_iteration))
 
 
 def make(params: Params, seed: int) -> LightGBMModel:

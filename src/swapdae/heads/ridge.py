@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae import moments
-from swapdae.config import Strict
 from swapdae.cross_fit import FoldView
 from swapdae.features import Rows
 from swapdae.heads.interface import Trial
+from swapdae.strict import Strict
 
 
 class Params(Strict):

@@ -7,10 +7,10 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.config import Strict
 from swapdae.cross_fit import FoldView
 from swapdae.features import Native, Rows
 from swapdae.heads.interface import Trial, table
+from swapdae.strict import Strict
 
 
 class Params(Strict):

@@ -4,6 +4,7 @@ The transformer body, both heads and the loss are those of the winning network o
 docs/method.md gives the formulas. The plain stack is the network it grew from.
 """
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -72,7 +73,7 @@ class StackBody(nn.Module):
         self.d_last = config.width
         self.d_features = config.n_layers * config.width
         widths = [n_inputs] + [config.width] * config.n_layers
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         outputs = []

@@ -55,7 +55,9 @@ def load_checkpoint(
         raise UserError(f"{file}: damaged checkpoint ({error}); delete it to train anew") from None
     for key, value in {"format": FORMAT, "torch": torch.__version__, **expected}.items():
         if header.get(key) != value:
-            raise UserError(f"{file}: checkpoint has {key} = {header.get(key)!r}, this run {value!r}; delete it to train anew")
+            raise UserError(
+                f"{file}: checkpoint has {key} = {header.get(key)!r}, this run {value!r}; delete it to train anew"
+            )
     weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     try:
         model.load_state_dict(weights)

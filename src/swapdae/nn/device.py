@@ -34,7 +34,7 @@ class Device:
 
 
 def resolve_device(name: DeviceName) -> Device:
-    """The device called `name`; "auto" is CUDA where it works. Raises UserError if CUDA is asked for and cannot be had."""
+    """The device called `name`; "auto" is CUDA where it works. Raises UserError if CUDA is asked for in vain."""
     if name == "cpu":
         return _cpu()
     if not torch.cuda.is_available():

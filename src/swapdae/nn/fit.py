@@ -54,8 +54,10 @@ def fit_autoencoder(
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
-    With `scratch` a checkpoint is kept there after every epoch and resumed from, and the log goes to scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where
-    the loss is no longer finite."""
+    With `scratch` a checkpoint is kept there after every epoch and resumed from, and the log goes to
+    scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where the loss is no
+    longer finite.
+    """
     training = config.training
     generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -86,7 +88,10 @@ def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -
     plain = [p for p in model.parameters() if p.ndim <= 1]
     if config.optimizer == "adam":
         return torch.optim.Adam([*decayed, *plain], lr=config.learning_rate, fused=True)
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
@@ -141,7 +146,7 @@ class _Loop:
             output = self._model(corrupted)
             loss = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
         self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        torch.autograd.backward(self._scaler.scale(loss))
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return torch.stack([loss.detach(), mask.float().mean()])

@@ -11,7 +11,7 @@ from swapdae.preprocess import Codes, Layout
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows on the device: x_cat (n, c) integer codes, x_bin (n, n_indicators) and x_num (n, n_numbers) floats."""
+    """Encoded rows on the device: x_cat (n, c) codes, x_bin (n, n_indicators) bools, x_num (n, n_numbers) floats."""
 
     x_cat: Tensor
     x_bin: Tensor
@@ -51,16 +51,14 @@ class Inputs:
 
 
 class SwapNoise:
-    """Corrupts a batch. `noise(rows)` gives clean inputs, corrupted inputs and the corruption mask, each (batch, n_inputs).
+    """Corrupts a batch. noise(rows) -> clean inputs, corrupted inputs, corruption mask, each (batch, n_inputs).
 
     The mask marks input columns whose value really changed, which is rarer than being asked to swap: a donor may hold
     the same value. With unit "column" a source column moves as one: a category's whole one-hot block, a number and
     its missing-value indicator. With unit "one_hot" every input column is swapped by itself, as in the published code.
     """
 
-    def __init__(
-        self, config: NoiseConfig, layout: Layout, device: torch.device, generator: torch.Generator
-    ) -> None:
+    def __init__(self, config: NoiseConfig, layout: Layout, device: torch.device, generator: torch.Generator) -> None:
         self._config = config
         self._inputs = Inputs(layout, device)
         self._generator = generator

@@ -38,7 +38,7 @@ def _body(run: Run, name: str, scratch: Path) -> dict[str, Any]:
         params = head.params.model_validate(run.report(f"tune/{name}").metrics["params"])
     fitted = cross_fit(run.problem(config.features), head.factory(params, run.experiment.seed), name=name)
     np.save(scratch / "oof.npy", fitted.oof)
-    np.save(scratch / "test.npy", fitted.test)
+    np.save(scratch / "test.npy", np.asarray(fitted.test))
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
     return {

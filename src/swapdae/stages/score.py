@@ -1,6 +1,5 @@
 """score: what the competition's host says of every head and of the blend, where it tells without a submission."""
 
-from pathlib import Path
 from typing import Any
 
 from swapdae import stage_inputs

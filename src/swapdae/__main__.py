@@ -1,0 +1,5 @@
+"""`python -m swapdae` is `swapdae`."""
+
+from swapdae.cli import main
+
+main()

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from swapdae.errors import UserError
+from swapdae.metrics import METRICS
+from swapdae.run import Run
+from swapdae.stages import dae, download, heads, tune
+
+
+def test_head_is_fitted_with_the_parameters_that_tuning_found(run: Run) -> None:
+    for stage in (download, dae, tune, heads):
+        stage.main(run)
+    tuned, fitted = run.report("tune/ridge_dae"), run.report("heads/ridge_dae")
+    assert fitted.metrics["params"] == tuned.metrics["params"]
+    assert len(tuned.metrics["trials"]) == 2
+    assert fitted.metrics["rmse"] == pytest.approx(tuned.metrics["rmse"], rel=1e-6)
+    assert run.report("heads/lightgbm").metrics["params"]["n_estimators"] == 20
+
+
+def test_overall_score_is_the_metric_of_the_oof(run: Run) -> None:
+    for stage in (download, dae, tune, heads):
+        stage.main(run)
+    for name in run.experiment.heads:
+        oof = run.array(f"heads/{name}", "oof.npy")
+        assert run.report(f"heads/{name}").metrics["rmse"] == METRICS["rmse"].value(run.table.y, oof)
+        assert oof.shape == (300,) and run.array(f"heads/{name}", "test.npy").shape == (120,)
+
+
+def test_changed_head_reruns_alone(run: Run) -> None:
+    for stage in (download, dae, tune, heads):
+        stage.main(run)
+    changed = {**run.experiment.heads}
+    changed["lightgbm"] = changed["lightgbm"].model_copy(update={"params": {"n_estimators": 21}})
+    said: list[str] = []
+    run = replace(run, experiment=run.experiment.model_copy(update={"heads": changed}), say=said.append)
+    for stage in (download, dae, tune, heads):
+        stage.main(run)
+    ran = [line for line in said if "running" in line]
+    assert ran == ["heads/lightgbm: stale (changed: head), running"]
+
+
+def test_misspelt_parameter_is_refused_by_name(run: Run) -> None:
+    wrong = {"r": run.experiment.heads["ridge_raw"].model_copy(update={"params": {"alhpa": 1.0}})}
+    run = replace(run, experiment=run.experiment.model_copy(update={"heads": wrong}))
+    with pytest.raises(UserError, match=r"tiny: heads\.r\.params: alhpa: unknown key"):
+        heads.main(run)
+
+
+def test_head_before_its_tuning_is_told_what_to_run(run: Run) -> None:
+    download.main(run)
+    dae.main(run)
+    with pytest.raises(UserError, match="stage tune/ridge_dae has not run"):
+        heads.main(run)
+
+
+def test_two_runs_agree_to_the_bit(run: Run) -> None:
+    oofs = []
+    for force in (False, True):
+        again = replace(run, force=force)
+        for stage in (download, dae, tune, heads):
+            stage.main(again)
+        oofs.append({name: run.array(f"heads/{name}", "oof.npy") for name in run.experiment.heads})
+    for name in run.experiment.heads:
+        assert np.array_equal(oofs[0][name], oofs[1][name]), name

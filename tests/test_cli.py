@@ -1,0 +1,88 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from swapdae.cli import app
+from swapdae.paths import Paths
+
+TINY = """
+competition = "synthetic"
+[dae.body]
+kind = "stack"
+width = 8
+[dae.training]
+epochs = 1
+[heads.ridge_raw]
+kind = "ridge"
+[heads.ridge_dae]
+kind = "ridge"
+features = "dae"
+"""
+
+
+def swapdae(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def tiny(tree: Paths) -> Paths:
+    tree.experiment_file("tiny").write_text(TINY)
+    return tree
+
+
+def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
+    code, out, _ = swapdae("run", "tiny", "--device", "cpu")
+    assert code == 0 and "blend: finished" in out
+    code, out, _ = swapdae("run", "tiny", "--device", "cpu")
+    assert code == 0 and "running" not in out
+    assert out.count("done before, nothing to do") == 6
+    code, out, _ = swapdae("status", "tiny")
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 6 + ["missing"]
+    found = json.loads(swapdae("scores", "tiny", "--json")[1])
+    assert set(found) == {"heads", "blend"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
+    assert set(found["heads"]["ridge_dae"]) == {"features", "oof", "public", "private", "seconds"}
+    assert set(found["blend"]) == {"oof", "oof_cross_fitted", "public", "private", "weights"}
+    table = swapdae("scores", "tiny")[1]
+    assert f"{found['heads']['ridge_raw']['oof']:.5f}" in table and "blend (cross-fitted)" in table
+
+
+def test_status_says_which_input_changed(tiny: Paths) -> None:
+    swapdae("run", "tiny", "--device", "cpu")
+    tiny.experiment_file("tiny").write_text(TINY.replace("epochs = 1", "epochs = 2"))
+    lines = {line.split()[0]: line for line in swapdae("status", "tiny")[1].splitlines()}
+    assert "stale    changed: dae" in lines["dae"] and "changed: dae" in lines["heads/ridge_dae"]
+    assert lines["heads/ridge_raw"].split()[1] == "done" and "changed: ridge_dae" in lines["blend"]
+
+
+def test_one_stage_at_a_time(tiny: Paths) -> None:
+    assert swapdae("download", "tiny")[0] == 0
+    assert (tiny.stage("tiny", "download") / "report.json").exists()
+    assert not tiny.stage("tiny", "blend").exists()
+
+
+def test_scores_before_anything_ran(tiny: Paths) -> None:
+    found = json.loads(swapdae("scores", "tiny", "--json")[1])
+    assert found["heads"]["ridge_raw"]["oof"] is found["blend"]["weights"] is None
+    assert swapdae("scores", "tiny")[0] == 0
+
+
+def test_error_is_one_line_on_stderr_and_exit_1(tiny: Paths) -> None:
+    code, out, err = swapdae("run", "tinny")
+    assert (code, out) == (1, "") and err.count("\n") == 1 and err.startswith("error: ") and "tinny.toml" in err
+
+
+def test_debug_shows_the_traceback(tiny: Paths) -> None:
+    result = CliRunner().invoke(app, ["run", "tinny", "--debug"])
+    assert result.exit_code == 1 and result.exception is not None and "tinny" in str(result.exception)
+
+
+def test_list_names_what_there_is(tiny: Paths) -> None:
+    assert swapdae("list")[1].splitlines() == ["experiments: tiny", "competitions: synthetic"]
+
+
+def test_help_names_every_stage() -> None:
+    out = swapdae("--help")[1]
+    for word in ("download", "dae", "tune", "heads", "blend", "score", "submit", "run", "status", "scores"):
+        assert f" {word} " in out
