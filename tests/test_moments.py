@@ -83,7 +83,7 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
         return eigh(a)
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
-    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, many_penalties=True)
+    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, n_penalties=99)
     for alpha in ALPHAS:
         for k in range(3):
             fold_moments.solve(k, [alpha])
@@ -95,7 +95,7 @@ def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
     x, y = _data()
     folds = np.arange(len(y)) % 3
     alone = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha], True)
-    among = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha, 7.0], True)
+    among = FoldMoments(lambda k: (x,), y, folds, True, n_penalties=99).solve(1, [alpha, 7.0], True)
     _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
 
 

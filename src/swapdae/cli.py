@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from swapdae import paths, scores
+from swapdae.config import DeviceName
 from swapdae.errors import UserError
-from swapdae.run import DeviceName, Run
+from swapdae.run import Run
 from swapdae.stage import experiment_lock, state_of
 from swapdae.stages import STAGES, blend, dae, download, heads, score, submit, tune
 

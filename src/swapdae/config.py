@@ -15,6 +15,7 @@ from swapdae.strict import Strict, read_toml
 Task = Literal["regression", "binary", "multiclass"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+DeviceName = Literal["auto", "cpu", "cuda"]
 FeatureName = Literal["raw", "dae", "raw+dae"]
 
 
@@ -181,7 +182,7 @@ class HeadConfig(Strict):
     tune_rows: rows a trial may use (None: all); the head itself is always fitted on all.
     """
 
-    kind: Literal["ridge", "lightgbm", "xgboost", "catboost"]
+    kind: Literal["ridge", "lightgbm", "xgboost", "catboost", "mlp"]
     features: FeatureName = "raw"
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from swapdae.config import Task
+from swapdae.config import DeviceName, Task
 from swapdae.features import FeatureSet, FloatArray, Native, Rows
 from swapdae.metrics import Metric
 from swapdae.moments import FoldMoments, Solution
@@ -46,6 +46,7 @@ class FoldView:
     n_classes: int
     metric: str
     seed: int
+    device: DeviceName
     native: Callable[[], Native]
     dense: Callable[[], tuple[FloatArray, ...]]
     ridge: Callable[[Sequence[float], bool], Solution]
@@ -80,7 +81,7 @@ class Model(Protocol):
 class Problem:
     """One feature set to be modelled. y, folds: (n_train,); folds are numbered from 0 and none is empty.
 
-    many_penalties: whether ridge will be asked for many on the same features, as in tuning.
+    n_penalties: how many ridge will be asked for on the same features, more than one in tuning.
     """
 
     features: FeatureSet
@@ -91,7 +92,8 @@ class Problem:
     n_classes: int  # 0 for regression
     metric: Metric
     seed: int
-    many_penalties: bool = False
+    n_penalties: int = 1
+    device: DeviceName = "auto"  # for heads that are networks
 
     def __post_init__(self) -> None:
         if self.y.shape != self.folds.shape or self.y.ndim != 1:
@@ -108,9 +110,7 @@ class Problem:
         """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
         many = self.task == "multiclass"
         targets = self.y[:, None] == np.arange(self.n_classes) if many else self.y
-        return FoldMoments(
-            self.features.dense, targets, self.folds, self.features.shared, many_penalties=self.many_penalties
-        )
+        return FoldMoments(self.features.dense, targets, self.folds, self.features.shared, n_penalties=self.n_penalties)
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
         """The view of one fold; with `tune_rows`, on a sample of so many train rows, always the same one."""
@@ -128,6 +128,7 @@ class Problem:
             n_classes=self.n_classes,
             metric=self.metric.name,
             seed=self.seed,
+            device=self.device,
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
             ridge=lambda alphas, scale: self.moments.solve(fold, alphas, scale),

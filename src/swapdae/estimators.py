@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from swapdae.config import DaeConfig
-from swapdae.nn.device import DeviceName, resolve_device
+from swapdae.config import DaeConfig, DeviceName
+from swapdae.nn.device import resolve_device
 from swapdae.nn.fit import fit_autoencoder, read_features
 from swapdae.preprocess import Encoder
 

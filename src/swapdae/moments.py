@@ -18,6 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
+EIGEN_PAYS = 14  # penalties: an eigendecomposition took as long as 14 Cholesky factorizations at 3,072 columns
 ROWS = 4096  # rows converted at a time: 50 MB of float32 at 3,072 columns
 
 
@@ -178,9 +179,9 @@ class FoldMoments:
     """Ridge of every fold's training part. Moments and eigendecompositions are made on first need and kept.
 
     dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
-    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). many_penalties: make the eigenbasis even
-    for a single penalty, since others will follow. Kept: (d, d) float64, one per fold and one
-    per fold and kind of scaling (75 MB each at 3,072 columns).
+    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). n_penalties: how many will be asked for,
+    by any number of calls. Kept: (d, d) float64, one per fold and one per fold and kind of scaling (75 MB each
+    at 3,072 columns).
     """
 
     def __init__(
@@ -190,9 +191,9 @@ class FoldMoments:
         folds: Array,
         shared: bool,
         weights: Array | None = None,
-        many_penalties: bool = False,
+        n_penalties: int = 1,
     ) -> None:
-        self._many_penalties = many_penalties
+        self._n_penalties = n_penalties
         self._dense, self._y, self._folds, self._shared, self._weights = dense, y, folds, shared, weights
         self._parts: list[Moments] = []
         self._problems: dict[tuple[int, bool], Centred] = {}
@@ -212,6 +213,7 @@ class FoldMoments:
         if (fold, scale) not in self._problems:
             self._problems[fold, scale] = centre(self.training(fold), scale)
         problem = self._problems[fold, scale]
-        if self._many_penalties or len(alphas) > 1:
+        if max(self._n_penalties, len(alphas)) >= EIGEN_PAYS:
             return problem.solve(alphas)
-        return problem.solve_one(alphas[0])
+        each = [problem.solve_one(alpha) for alpha in alphas]
+        return Solution(*(np.concatenate(parts) for parts in zip(*each, strict=True)))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from swapdae.config import (
     Competition,
+    DeviceName,
     Experiment,
     FeatureName,
     read_competition,
@@ -25,8 +26,6 @@ from swapdae.folds import draw_folds, train_rows
 from swapdae.paths import Paths
 from swapdae.stage import Inputs, Report, Stage, read_report, run_stage, sha256_of
 from swapdae.strict import Strict, parse
-
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,8 @@ class Run:
             parts.append(FileFeatures(self.dae_files, "dae"))
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
 
-    def problem(self, name: FeatureName, *, many_penalties: bool = False) -> Problem:
-        """The feature set with targets and folds: what heads are cross-fitted on. many_penalties: see Problem."""
+    def problem(self, name: FeatureName, *, n_penalties: int = 1) -> Problem:
+        """The feature set with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
         return Problem(
             features=self.features(name),
             y=self.table.y,
@@ -124,7 +123,8 @@ class Run:
             n_classes=len(self.table.classes),
             metric=self.competition.metric_of,
             seed=self.experiment.seed,
-            many_penalties=many_penalties,
+            n_penalties=n_penalties,
+            device=self.device,
         )
 
     def start_params(self, head: str) -> Strict:

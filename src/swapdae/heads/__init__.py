@@ -1,6 +1,6 @@
 """Heads by kind. A new head is a file with Params, make and space, and a line here."""
 
-from swapdae.heads import catboost, lightgbm, ridge, xgboost
+from swapdae.heads import catboost, lightgbm, mlp, ridge, xgboost
 from swapdae.heads.interface import Head
 
 HEADS: dict[str, Head] = {
@@ -8,4 +8,5 @@ HEADS: dict[str, Head] = {
     "lightgbm": Head("lightgbm", lightgbm.Params, lightgbm.make, lightgbm.space),
     "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space),
     "catboost": Head("catboost", catboost.Params, catboost.make, catboost.space),
+    "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space),
 }

@@ -2,15 +2,13 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
+from swapdae.config import DeviceName
 from swapdae.errors import UserError
 
 logger = logging.getLogger(__name__)
-
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)

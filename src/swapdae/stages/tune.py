@@ -42,7 +42,7 @@ def _body(run: Run, name: str, key: str, scratch: Path) -> dict[str, Any]:
 
         best = [float("-inf")]
         found = tune(
-            run.problem(config.features, many_penalties=True),
+            run.problem(config.features, n_penalties=config.trials),
             HEADS[config.kind],
             run.start_params(name),
             trials=config.trials,
