@@ -26,7 +26,7 @@ from tps_case import tps_files
 
 ROOT = Path(__file__).parents[1]
 SLUG = "tabular-playground-series-feb-2021"
-FEW_TREES = {"lightgbm": "n_estimators", "xgboost": "n_estimators", "catboost": "iterations"}
+FEW_TREES = {"lightgbm": "n_estimators", "xgboost": "n_estimators", "catboost": "iterations", "mlp": "epochs"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ class Params(Strict):
 
     width: int = Field(256, ge=1)
     n_layers: int = Field(2, ge=1)
-    n_members: int = Field(8, ge=1)
+    n_members: int = Field(4, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.03, ge=0)

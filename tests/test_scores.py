@@ -1,0 +1,24 @@
+from swapdae.run import Run
+from swapdae.scores import scores_of, table_of
+from swapdae.stages import STAGES
+
+
+def test_scores_are_those_of_the_reports(run: Run) -> None:
+    empty = scores_of(run)
+    assert empty["heads"]["lightgbm"] == {
+        "features": "raw",
+        "oof": None,
+        "public": None,
+        "private": None,
+        "seconds": None,
+    }
+    for stage in STAGES:
+        stage.main(run)
+    found = scores_of(run)
+    for name, head in found["heads"].items():
+        assert head["oof"] == run.report(f"heads/{name}").metrics["rmse"]
+        assert head["public"] is None  # this host tells nothing without a submission
+    assert found["blend"]["oof_cross_fitted"] == run.report("blend").metrics["cross_fitted"]
+    assert found["heads"]["ridge_dae"]["seconds"] >= run.report("tune/ridge_dae").seconds
+    lines = table_of(run, found).splitlines()
+    assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1

@@ -1,0 +1,75 @@
+"""What each stage depends on, and what it does not: a key moves with the first, and stays with the second."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from swapdae import stage_inputs
+from swapdae.run import Run
+from swapdae.stage import key_of
+
+STAGES: dict[str, Callable[[Run], Any]] = {
+    "download": stage_inputs.download,
+    "dae": stage_inputs.dae,
+    "tune": lambda run: stage_inputs.tune(run, "ridge_dae"),
+    "heads/dae": lambda run: stage_inputs.heads(run, "ridge_dae"),
+    "heads/raw": lambda run: stage_inputs.heads(run, "ridge_raw"),
+    "blend": stage_inputs.blend,
+    "score": stage_inputs.score,
+}
+EVERYTHING = set(STAGES)
+
+
+def moved(before: Run, after: Run) -> set[str]:
+    """Stages whose key differs."""
+    return {name for name, inputs in STAGES.items() if key_of(inputs(before)) != key_of(inputs(after))}
+
+
+def experiment(run: Run, **changes: object) -> Run:
+    return replace(run, experiment=run.experiment.model_copy(update=changes))
+
+
+def competition(run: Run, **changes: object) -> Run:
+    return replace(run, competition=run.competition.model_copy(update=changes))
+
+
+def test_nothing_changed_nothing_moves(run: Run) -> None:
+    assert not moved(run, run.again())
+    assert not moved(run, replace(run, device="auto", force=True))
+
+
+@pytest.mark.parametrize("changes", [{"rows": 50}, {"seed": 5}])
+def test_rows_and_seed_move_everything(run: Run, changes: dict[str, object]) -> None:
+    assert moved(run, experiment(run, **changes)) == EVERYTHING
+
+
+def test_csv_moves_everything(run: Run) -> None:
+    before = {name: key_of(inputs(run)) for name, inputs in STAGES.items()}
+    (run.input / "test.csv").write_text("other")
+    again = run.again()
+    assert {name for name, inputs in STAGES.items() if key_of(inputs(again)) != before[name]} == EVERYTHING
+
+
+def test_autoencoder_moves_what_reads_it(run: Run) -> None:
+    dae = run.experiment.dae.model_copy(update={"numerical": "standard"})
+    assert moved(run, experiment(run, dae=dae)) == {"dae", "tune", "heads/dae", "blend", "score"}
+
+
+def test_folds_move_heads_but_not_one_autoencoder_for_all(run: Run) -> None:
+    folds = run.competition.folds.model_copy(update={"seed": 9})
+    assert moved(run, competition(run, folds=folds)) == EVERYTHING - {"download", "dae"}
+    dae = run.experiment.dae.model_copy(update={"scope": "per_fold"})
+    per_fold = experiment(run, dae=dae)
+    assert moved(per_fold, competition(per_fold, folds=folds)) == EVERYTHING - {"download"}
+
+
+def test_trials_move_the_head_that_is_tuned(run: Run) -> None:
+    heads = dict(run.experiment.heads)
+    heads["ridge_dae"] = heads["ridge_dae"].model_copy(update={"trials": 9})
+    assert moved(run, experiment(run, heads=heads)) == {"tune", "heads/dae", "blend", "score"}
+
+
+def test_metric_moves_heads(run: Run) -> None:
+    assert moved(run, competition(run, metric="mae")) == EVERYTHING - {"download", "dae"}
