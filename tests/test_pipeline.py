@@ -145,3 +145,12 @@ def test_the_script_runs_the_smoke_experiment_then_has_nothing_to_do(tmp_path: P
     assert "running" in outputs[0] and "running" not in outputs[1]
     table = [output[output.index("| rmse") :] for output in outputs]
     assert table[0] == table[1]
+
+
+def test_missing_python_is_named_with_the_line_that_installs_it() -> None:
+    environment = {**os.environ, "PYTHON": "no-such-python"}
+    done = subprocess.run([ROOT / "run_all.sh"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "error: no no-such-python here; install it: sudo apt-get install python3 python3-venv"
+    ]

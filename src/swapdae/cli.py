@@ -64,8 +64,14 @@ def _command(stages: list[ModuleType]) -> Callable[..., None]:
     return command
 
 
+def _help(stage: ModuleType) -> str:
+    """The first line of a stage's module, less its name."""
+    line = (stage.__doc__ or "").splitlines()[0].partition(": ")[2]
+    return line[:1].upper() + line[1:]
+
+
 for _stage in (download, dae, tune, heads, blend, score, submit):
-    app.command(_stage.NAME, help=(_stage.__doc__ or "").partition(": ")[2])(_command([_stage]))
+    app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
 
 

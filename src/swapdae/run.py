@@ -157,7 +157,7 @@ class Run:
         self, name: str, inputs: Inputs, body: Callable[[Path], dict[str, Any]], *, config: dict[str, Any]
     ) -> Stage:
         """A stage of this run, in its own directory."""
-        return Stage(name, self.directory(name), self.experiment.name, inputs, config, body, self.device)
+        return Stage(name, self.directory(name), self.experiment.name, inputs, config, body)
 
     def carry_out(self, stages: Sequence[Stage]) -> list[Report]:
         """Run each stage that is not done. The experiment's lock must be held."""

@@ -116,7 +116,8 @@ def state_of(directory: Path, inputs: Inputs, *, verify: bool) -> State:
 class Stage:
     """One run of one stage: who it is, what decides its output, and its body.
 
-    body: writes files into the directory it is given and returns metrics. It may find there what a killed run left.
+    body: writes files into the directory it is given and returns metrics, and "device" if it used another than the
+    CPU. It may find there what a killed run left.
     config: the part of the configuration that it reads, for the report.
     """
 
@@ -126,7 +127,6 @@ class Stage:
     inputs: Inputs
     config: dict[str, Any]
     body: Callable[[Path], dict[str, Any]]
-    device: str = "CPU"
 
 
 def run_stage(stage: Stage, *, force: bool, say: Callable[[str], None] = print) -> Report:
@@ -150,7 +150,7 @@ def run_stage(stage: Stage, *, force: bool, say: Callable[[str], None] = print) 
         inputs=hashes,
         config=stage.config,
         versions=_versions(),
-        device=stage.device,
+        device=metrics.pop("device", "CPU"),
         seconds=round(time.perf_counter() - started, 3),
         peak_rss_gb=round(peak_rss_gb(), 3),
         metrics=metrics,

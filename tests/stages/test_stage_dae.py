@@ -22,7 +22,7 @@ def test_one_autoencoder_writes_features_of_all_rows(run: Run) -> None:
     x = np.load(run.directory("dae") / "features.npy", mmap_mode="r")
     assert x.shape == (420, 48) and x.dtype == np.float16 and np.isfinite(x).all()
     (training,) = report.metrics["trainings"]
-    assert training["n_rows"] == 420
+    assert training["n_rows"] == 420 and report.device.startswith("CPU, ")
     log = (run.directory("dae") / "training_0" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in log] == [1, 2]
     assert not list(run.directory("dae").rglob("checkpoint.safetensors"))

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from swapdae.errors import UserError
 from swapdae.metrics import METRICS
@@ -26,6 +27,20 @@ def test_overall_score_is_the_metric_of_the_oof(run: Run) -> None:
         oof = run.array(f"heads/{name}", "oof.npy")
         assert run.report(f"heads/{name}").metrics["rmse"] == METRICS["rmse"].value(run.table.y, oof)
         assert oof.shape == (300,) and run.array(f"heads/{name}", "test.npy").shape == (120,)
+
+
+def test_each_fold_is_read_from_its_own_autoencoder(run: Run) -> None:
+    scope = run.experiment.dae.model_copy(update={"scope": "per_fold"})
+    run = replace(run, experiment=run.experiment.model_copy(update={"dae": scope}))
+    for stage in (download, dae, tune, heads):
+        stage.main(run)
+    alpha = run.report("heads/ridge_dae").metrics["params"]["alpha"]
+    oof = run.array("heads/ridge_dae", "oof.npy")
+    for fold, file in enumerate(run.dae_files):
+        x, train = np.load(file).astype(np.float64), np.flatnonzero(run.folds != fold)
+        expected = Ridge(alpha=alpha).fit(x[train], run.table.y[train]).predict(x[: len(run.folds)])
+        held_out = run.folds == fold
+        assert oof[held_out] == pytest.approx(expected[held_out], rel=1e-4)
 
 
 def test_changed_head_reruns_alone(run: Run) -> None:

@@ -8,5 +8,5 @@ HEADS: dict[str, Head] = {
     "lightgbm": Head("lightgbm", lightgbm.Params, lightgbm.make, lightgbm.space),
     "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space),
     "catboost": Head("catboost", catboost.Params, catboost.make, catboost.space),
-    "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space),
+    "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space, is_network=True),
 }

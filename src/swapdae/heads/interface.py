@@ -26,14 +26,16 @@ class Trial(Protocol):
 class Head:
     """A kind of head.
 
-    params: its model of hyperparameters; the defaults are strong. make: (params, seed) -> an unfitted model
-    of one fold. space: (trial, start) -> params drawn by the trial; what is not searched is as in `start`.
+    params: its model of hyperparameters; the defaults are strong. make: (params, seed) -> an unfitted model of one
+    fold. space: (trial, start) -> params drawn by the trial; what is not searched is as in `start`. is_network:
+    whether it runs on the device of the run.
     """
 
     kind: str
     params: type[Strict]
     make: Callable[[Any, int], Model]
     space: Callable[[Trial, Any], Strict]
+    is_network: bool = False
 
     def factory(self, params: Strict, seed: int) -> Callable[[int], Model]:
         """fold -> a fresh model, as cross_fit takes it."""

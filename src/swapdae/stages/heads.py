@@ -42,8 +42,15 @@ def _body(run: Run, name: str, scratch: Path) -> dict[str, Any]:
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
     return {
+        **({"device": _device(run)} if head.is_network else {}),
         metric.name: value,
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": config.features,
         "params": params.model_dump(mode="json"),
     }
+
+
+def _device(run: Run) -> str:
+    from swapdae.nn.device import resolve_device
+
+    return str(resolve_device(run.device))
