@@ -6,11 +6,14 @@ cd "$(dirname "$0")"
 experiment=${1:-flights}
 source ./bootstrap.sh
 
-swapdae download "$experiment" # the competition's CSVs into input/, checked as one table
-swapdae dae      "$experiment" # train the swap-noise autoencoder, write its features (the longest stage)
-swapdae tune     "$experiment" # search each head's parameters with Optuna
-swapdae heads    "$experiment" # fit each head on every fold: out-of-fold and test predictions
-swapdae blend    "$experiment" # weigh the heads, write submissions/<experiment>.csv
-swapdae score    "$experiment" # ask the host, where it tells without a submission
-swapdae scores   "$experiment" # the result table
-# To hand the CSV in: swapdae submit <experiment>
+# Every stage in order, in one process that reads the table once. Each is also a command of its own:
+#   download  the competition's CSVs into input/, checked as one table
+#   dae       train the swap-noise autoencoder, write its features
+#   tune      search each head's parameters with Optuna
+#   heads     fit each head on every fold: out-of-fold and test predictions
+#   blend     weigh the heads, write submissions/<experiment>.csv
+#   score     ask the host, where it tells without a submission
+swapdae run "$experiment"
+
+# The result table. To hand the CSV in: .venv/bin/swapdae submit <experiment>
+swapdae scores "$experiment"
