@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from swapdae import stage_inputs
+from swapdae.heads import HEADS, ridge
 from swapdae.run import Run
 from swapdae.stage import key_of
 
@@ -73,3 +74,18 @@ def test_trials_move_the_head_that_is_tuned(run: Run) -> None:
 
 def test_metric_moves_heads(run: Run) -> None:
     assert moved(run, competition(run, metric="mae")) == EVERYTHING - {"download", "dae"}
+
+
+def test_a_default_written_out_moves_nothing_and_a_changed_default_does(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = dict(run.experiment.heads)
+    heads["ridge_raw"] = heads["ridge_raw"].model_copy(update={"params": {"alpha": ridge.Params().alpha}})
+    assert not moved(run, experiment(run, heads=heads))
+    before = key_of(stage_inputs.heads(run, "ridge_raw"))
+
+    class Changed(ridge.Params):
+        alpha: float = 7.0
+
+    monkeypatch.setitem(HEADS, "ridge", replace(HEADS["ridge"], params=Changed))
+    assert key_of(stage_inputs.heads(run, "ridge_raw")) != before

@@ -129,9 +129,8 @@ class Run:
 
     def start_params(self, head: str) -> Strict:
         """A head's parameters as its TOML gives them, over the kind's defaults. Raises UserError naming the key."""
-        from swapdae.heads import (
-            HEADS,  # three boosting libraries: a run with nothing to do does not load them
-        )
+        # Three boosting libraries: not for a stage that has no heads.
+        from swapdae.heads import HEADS
 
         config = self.experiment.heads[head]
         return parse(HEADS[config.kind].params, config.params, f"{self.experiment.name}: heads.{head}.params")

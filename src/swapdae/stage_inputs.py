@@ -37,6 +37,12 @@ def dae(run: Run) -> Inputs:
     return inputs
 
 
+def _head(run: Run, head: str) -> dict[str, Any]:
+    """A head's configuration with its parameters in full: a default that changes in the code changes the key."""
+    config = run.experiment.heads[head].model_dump(mode="json")
+    return {**config, "params": run.start_params(head).model_dump(mode="json")}
+
+
 def _problem(run: Run, head: str) -> dict[str, Any]:
     """Features, targets and folds of a head."""
     config = run.experiment.heads[head]
@@ -51,14 +57,14 @@ def _problem(run: Run, head: str) -> dict[str, Any]:
 
 
 def tune(run: Run, head: str) -> Inputs:
-    return {**_problem(run, head), "head": run.experiment.heads[head].model_dump(mode="json")}
+    return {**_problem(run, head), "head": _head(run, head)}
 
 
 def heads(run: Run, head: str) -> Inputs:
     config = run.experiment.heads[head]
     if config.trials:
         return {"tune": _key(tune(run, head))}
-    return {**_problem(run, head), "head": config.model_dump(mode="json")}
+    return {**_problem(run, head), "head": _head(run, head)}
 
 
 def blend(run: Run) -> Inputs:
