@@ -1,6 +1,7 @@
 """The whole way: both Tabular Playground experiments from a Kaggle of our own, kills, and the shell script."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from safetensors import safe_open
 
 from fake_kaggle import FakeKaggle
 from swapdae.config import Experiment, HeadConfig
@@ -100,7 +102,7 @@ def finish(process: "subprocess.Popen[bytes]") -> int:
     return process.returncode
 
 
-LONG = TINY.replace("epochs = 1", "epochs = 60")
+LONG = TINY.replace("epochs = 1", "epochs = 8\nbatch_size = 4")  # 105 steps an epoch
 
 
 @pytest.mark.slow
@@ -117,6 +119,9 @@ def test_killed_training_goes_on_and_ends_the_same(tree: Paths, number: signal.S
     process.send_signal(number)
     assert finish(process) == code
     assert not tree.stage("killed", "dae").exists()
+    with safe_open(checkpoint, framework="pt") as stored:
+        position = json.loads(stored.metadata()["header"])["position"]
+    assert len(position["log"]) >= 1 and (position["done"] > 0) is (number != signal.SIGKILL)
     assert finish(swapdae(tree.root, "run", "killed", "--device", "cpu")) == 0
     for file in ("dae/features.npy", "blend/submission.csv"):
         one, other = (tree.stage(name, file).read_bytes() for name in ("whole", "killed"))

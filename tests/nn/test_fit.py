@@ -1,12 +1,22 @@
 """The training loop: it learns, is seeded, and resumes from its checkpoint to the bit."""
 
+import errno
 import itertools
 import json
+import math
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from swapdae.config import DaeConfig, TrainingConfig
 from swapdae.errors import UserError
@@ -35,6 +45,11 @@ def features(model: Autoencoder, of: Codes, batch_size: int = 4096) -> np.ndarra
     return np.concatenate(list(read_features(model, of, LAYOUT, CPU, batch_size)))
 
 
+def same_weights(one: Autoencoder, other: Autoencoder) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
 def test_learns_32_rows_by_heart() -> None:
     heart = config(400, learning_rate=1e-2, batch_size=32).model_copy(
         update={"noise": DaeConfig().noise.model_copy(update={"categorical": 0.0, "numerical": 0.0})}
@@ -55,29 +70,119 @@ def test_features_do_not_depend_on_the_batch() -> None:
     assert np.allclose(features(model, codes(50)), features(model, codes(50), batch_size=7), atol=1e-5)
 
 
+def interrupted_at(
+    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, scratch: Path, number: int = signal.SIGINT
+) -> Autoencoder:
+    """The network of a training that a signal ends in each of `steps`, counted by calls, and that is taken up again."""
+    for step in [*steps, None]:
+        calls = itertools.count()
+
+        def rate(*arguments: Any, at: int | None = step, calls: Iterator[int] = calls) -> float:
+            if next(calls) == at:
+                signal.raise_signal(number)
+            return learning_rate(*arguments)
+
+        monkeypatch.setattr(fit, "learning_rate", rate)
+        with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
+            model, _ = fit_autoencoder(
+                codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=scratch, show_progress=False
+            )
+    monkeypatch.undo()
+    return model
+
+
+def position(scratch: Path) -> dict[str, Any]:
+    with safe_open(scratch / "checkpoint.safetensors", framework="pt") as stored:
+        found: dict[str, Any] = json.loads(stored.metadata()["header"])["position"]
+    return found
+
+
+# 50 rows in batches of 8 are 6 steps an epoch: the first step, the middle, the last, the next epoch's first; twice.
+@pytest.mark.parametrize("steps", [[0], [3], [5], [6], [13, 1]])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 def test_interrupted_and_resumed_equals_uninterrupted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int], optimizer: str
 ) -> None:
-    wanted = config(4, optimizer=optimizer)
+    wanted = config(4, optimizer=optimizer, batch_size=8)
+    whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    resumed = interrupted_at(monkeypatch, steps, wanted, tmp_path)
+    assert same_weights(whole, resumed)
+    assert np.array_equal(features(whole, codes(50)), features(resumed, codes(50)))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    timeless = [(line["epoch"], line["loss"], line["corrupted"], line["learning_rate"]) for line in lines]
+    assert timeless == [(epoch.epoch, epoch.loss, epoch.corrupted, epoch.learning_rate) for epoch in log]
+
+
+@pytest.mark.parametrize(("step", "epochs", "done"), [(0, 0, 1), (3, 0, 4), (5, 1, 0), (6, 1, 1)])
+def test_interruption_keeps_the_step_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, epochs: int, done: int
+) -> None:
+    def rate(at: int, *rest: Any) -> float:
+        if at == step:
+            signal.raise_signal(signal.SIGTERM)
+        return learning_rate(at, *rest)
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        monkeypatch.setattr(fit, "learning_rate", rate)
+        with pytest.raises(SystemExit, match="143"):
+            fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, scratch=tmp_path)
+        assert signal.getsignal(signal.SIGTERM) is terminate
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (len(position(tmp_path)["log"]), position(tmp_path)["done"]) == (epochs, done)
+
+
+def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = config(2, batch_size=8)
     whole, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
 
-    real = fit._Loop.epoch
+    def rate(step: int, *rest: Any) -> float:
+        if step == 4:
+            raise SystemError("killed")
+        return learning_rate(step, *rest)
 
-    def stop_in_the_third(loop: fit._Loop, number: int, *rest: object) -> fit.Epoch:
-        if number == 2:
-            raise KeyboardInterrupt
-        return real(loop, number, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(fit._Loop, "epoch", stop_in_the_third)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(fit, "SAVE_EVERY", 0)
+    monkeypatch.setattr(fit, "learning_rate", rate)
+    with pytest.raises(SystemError):
         fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
     monkeypatch.undo()
-    resumed, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
-    assert [epoch.epoch for epoch in log] == [1, 2, 3, 4]
-    assert np.array_equal(features(whole, codes(50)), features(resumed, codes(50)))
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert position(tmp_path)["done"] == 4
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert same_weights(whole, resumed)
+
+
+def test_trains_off_the_main_thread(tmp_path: Path) -> None:
+    whole, _ = fit_autoencoder(codes(50), LAYOUT, config(2), seed=1, device=CPU, show_progress=False)
+    with ThreadPoolExecutor(1) as pool:
+        task = pool.submit(
+            fit_autoencoder, codes(50), LAYOUT, config(2), seed=1, device=CPU, scratch=tmp_path, show_progress=False
+        )
+        assert same_weights(whole, task.result()[0])
+
+
+def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = config(4, batch_size=8)
+    whole, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    real, calls = os.fsync, itertools.count()
+
+    def full(descriptor: int) -> None:
+        if next(calls) == 4:  # a file and its directory a checkpoint: the third one's file
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    monkeypatch.undo()
+    assert len(position(tmp_path)["log"]) == 2 and not list(tmp_path.glob("*.part"))
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert same_weights(whole, resumed)
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
@@ -86,9 +191,64 @@ def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, scratch=tmp_path, show_progress=False)
 
 
-def test_loss_that_is_not_finite_ends_the_run() -> None:
-    with pytest.raises(FloatingPointError, match="learning rate"):
-        fit_autoencoder(codes(50), LAYOUT, config(40, learning_rate=1e30), seed=0, device=CPU, show_progress=False)
+EXPLODES = 1.0  # a rate too high for this network, whose tenth is not
+
+
+def exploding(**training: object) -> DaeConfig:
+    return config(8, batch_size=8, warmup=0, **training)
+
+
+def test_exploding_loss_rolls_back_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    _, log = fit_autoencoder(
+        codes(50), LAYOUT, exploding(learning_rate=EXPLODES), seed=1, device=CPU, show_progress=False
+    )
+    (record,) = caplog.records
+    assert "back to the start of the epoch" in record.message and "epoch 1" in record.message
+    assert [epoch.epoch for epoch in log] == list(range(1, 9)) and np.isfinite([epoch.loss for epoch in log]).all()
+    assert all(epoch.rolled_back_at is not None for epoch in log)
+    assert log[0].learning_rate == pytest.approx(EXPLODES / 10, rel=0.05)
+
+
+def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst in steps 20 and 21 of 6 an epoch, which does not come again."""
+    calls = itertools.count()
+    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
+    _, log = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
+    assert [epoch.rolled_back_at for epoch in log] == [None] * 3 + [24] * 5
+    assert max(epoch.loss for epoch in log[3:]) < 1.05 * log[2].loss
+
+
+def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch an epoch: its loss is sound, the weights after it are not, and going back to them would not help."""
+    calls = itertools.count()
+    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
+    _, log = fit_autoencoder(codes(50), LAYOUT, config(5, batch_size=50), seed=1, device=CPU, show_progress=False)
+    assert [epoch.rolled_back_at for epoch in log] == [None, None, 3, 3, 3]
+    assert max(epoch.loss for epoch in log[2:]) < 1.05 * log[1].loss
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e30])
+def test_loss_that_explodes_again_ends_the_run_with_the_figures(rate: float) -> None:
+    with pytest.raises(FloatingPointError, match=r"loss is .* in step \d+ \(epoch 1\) at learning rate .*; lower"):
+        fit_autoencoder(codes(50), LAYOUT, exploding(learning_rate=rate), seed=0, device=CPU, show_progress=False)
+
+
+def test_not_a_number_is_found_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long epochs are looked at every few steps: a loss lost in step 10 is not carried to the end of 200."""
+    calls = itertools.count()
+    monkeypatch.setattr(fit, "learning_rate", lambda step, *rest: math.nan if next(calls) >= 10 else 1e-3)
+    with pytest.raises(FloatingPointError, match=r"loss is nan in step 50 .*since step 50"):
+        fit_autoencoder(codes(400), LAYOUT, config(batch_size=2), seed=0, device=CPU, show_progress=False)
+
+
+@pytest.mark.parametrize("steps", [[2], [7], [6, 3], [20]])
+def test_roll_back_is_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]) -> None:
+    """Left before the explosion, whose epoch's start comes from the checkpoint, right after it, and later."""
+    wanted = exploding(learning_rate=EXPLODES)
+    whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    assert log[0].rolled_back_at == 6
+    assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path))
+    assert position(tmp_path)["rolled_back_at"] == 6
 
 
 def test_learning_rate_warms_up_and_falls() -> None:

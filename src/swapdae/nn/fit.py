@@ -1,35 +1,33 @@
 """The training loop of the autoencoder, and the pass that reads its features out."""
 
 import json
+import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from swapdae.config import DaeConfig, TrainingConfig
 from swapdae.nn.autoencoder import Autoencoder, autoencoder_loss
-from swapdae.nn.checkpoint import load_checkpoint, save_checkpoint
+from swapdae.nn.checkpoint import Parts, State, load_checkpoint, save_checkpoint
+from swapdae.nn.deferred_signals import DeferredSignals
 from swapdae.nn.device import Device
+from swapdae.nn.position import Epoch, Position
+from swapdae.nn.progress_bar import progress_bar
 from swapdae.nn.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.preprocess import Codes, Layout
 
+SAVE_EVERY = 300.0  # seconds between two checkpoints where an epoch is longer
+LOWERED = 0.1  # of the configured rate after a roll-back; there is no third try, so half would be too little
 
-@dataclass(frozen=True)
-class Epoch:
-    """One line of the training log: means over the epoch's batches."""
-
-    epoch: int
-    loss: float
-    corrupted: float  # share of input cells that really changed
-    learning_rate: float
-    rows_per_s: float
-    seconds: float  # spent in training so far, earlier runs included
+logger = logging.getLogger(__name__)
 
 
 def learning_rate(step: int, n_steps: int, steps_per_epoch: int, config: TrainingConfig) -> float:
@@ -54,33 +52,28 @@ def fit_autoencoder(
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
-    With `scratch` a checkpoint is kept there after every epoch and resumed from, and the log goes to
-    scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where the loss is no
-    longer finite.
+    With `scratch` a checkpoint is kept there and resumed from, and the log goes to scratch/log.jsonl. It is written
+    after every epoch and, inside one, every few minutes and before Ctrl-C or SIGTERM take effect; on a CPU a resumed
+    training ends as an unbroken one does, to the bit. Where the loss explodes, training goes back to the start of the
+    epoch, once, and on at a tenth of the learning rate.
+
+    Raises UserError where a checkpoint does not fit, FloatingPointError where the loss explodes again.
     """
-    training = config.training
     generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder(layout, config).to(device.device)
-    optimizer = _optimizer(model, training, device)
     rows = Rows.of(codes, device.device)
     noise = SwapNoise(config.noise, layout, device.device, generator)
-    loop = _Loop(model, optimizer, generator, rows, noise, config, device)
-    log: list[Epoch] = []
-    identity = {"config": config.model_dump(mode="json"), "seed": seed, "n_rows": len(rows)}
-    if scratch is not None and (scratch / "checkpoint.safetensors").exists():
-        header = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, identity)
-        log = [Epoch(**epoch) for epoch in header["log"]]
-    with _progress(title, loop.n_batches * training.epochs, disable=not show_progress) as bar:
-        bar.update(bar.task_ids[0], completed=len(log) * loop.n_batches)
-        for number in range(len(log), training.epochs):
-            log.append(loop.epoch(number, bar, log[-1].seconds if log else 0.0))
-            if scratch is not None:
-                header = {**identity, "log": [vars(epoch) for epoch in log]}
-                save_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, header)
-                _write_log(scratch / "log.jsonl", log)
-    return model.eval(), log
+    loop = _Loop(model, generator, rows, noise, config, device, seed)
+    if scratch is not None:
+        loop.keep_in(scratch)
+    with (
+        DeferredSignals(active=scratch is not None) as signals,
+        progress_bar(title, loop.n_batches * config.training.epochs, disable=not show_progress) as bar,
+    ):
+        loop.run(bar, signals)
+    return model.eval(), loop.at.log
 
 
 def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -> torch.optim.Optimizer:
@@ -96,80 +89,153 @@ def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -
 
 
 class _Loop:
-    """One training: the pieces that every epoch needs."""
+    """One training: its pieces, where it stands, and the state at the epoch's start to go back to."""
 
     def __init__(
         self,
         model: Autoencoder,
-        optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
         rows: Rows,
         noise: SwapNoise,
         config: DaeConfig,
         device: Device,
+        seed: int,
     ) -> None:
-        self._model, self._optimizer, self._generator = model, optimizer, generator
-        self._rows, self._noise, self._config, self._device = rows, noise, config, device
+        self._model, self._generator, self._rows, self._noise = model, generator, rows, noise
+        self._config, self._device, self._seed = config, device, seed
         # A short last batch is dropped, as published; a table shorter than one batch is one batch.
         self._batch = min(config.training.batch_size, len(rows))
         self.n_batches = len(rows) // self._batch
+        self._optimizer = _optimizer(model, config.training, device)
         self._scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
+        self._parts = Parts(model, self._optimizer, generator, self._scaler)
+        self.at = Position()
+        self._unseen = torch.zeros(2, device=device.device)
+        self._start: State | None = self._parts.copy()  # None once it has been gone back to
+        self._scratch: Path | None = None
+        self._clock = self._saved = time.perf_counter()
 
-    def epoch(self, number: int, bar: Progress, seconds_before: float) -> Epoch:
-        started = time.perf_counter()
+    def keep_in(self, scratch: Path) -> None:
+        """Keep checkpoints and log in a directory, and go on from the checkpoint that is there."""
+        self._scratch = scratch
+        if (file := scratch / "checkpoint.safetensors").exists():
+            header, start = load_checkpoint(file, self._parts, self._identity())
+            self.at = Position.of(header["position"])
+            self._unseen = torch.tensor(self.at.unseen, device=self._device.device)
+            self._start = None if self.at.rolled_back_at is not None else start or self._parts.copy()
+
+    def run(self, bar: Progress, signals: DeferredSignals) -> None:
+        """Train to the last epoch. Each turn is one step, after which the training can be left and taken up again."""
         self._model.train()
-        training = self._config.training
-        order = torch.randperm(len(self._rows), device=self._device.device, generator=self._generator)
-        totals = torch.zeros(2, device=self._device.device)
-        rate = 0.0
-        for i in range(self.n_batches):
-            step = number * self.n_batches + i
-            rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
-            totals += self._step(self._rows[order[i * self._batch : (i + 1) * self._batch]])
-            # The loss is read once an epoch: reading it each step would make a GPU wait for the CPU.
-            bar.update(bar.task_ids[0], advance=1)
-        loss, corrupted = (totals / self.n_batches).tolist()
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the autoencoder's loss is {loss} in epoch {number + 1} at learning rate {rate:.2g}; lower it"
-            )
-        seconds = time.perf_counter() - started
-        speed = self.n_batches * self._batch / seconds
+        at, epochs = self.at, self._config.training.epochs
+        order = self._order()
+        while len(at.log) < epochs:
+            rate = self._set_rate()
+            self._unseen += self._step(self._rows[order[at.done * self._batch : (at.done + 1) * self._batch]])
+            at.done += 1
+            if at.look_is_due(self.n_batches) and at.explodes(loss := self._look(order)):
+                self._roll_back(loss, rate)
+            elif at.done == self.n_batches:
+                self._end_epoch(rate, bar)
+                order = self._order()
+            bar.update(bar.task_ids[0], completed=len(at.log) * self.n_batches + at.done)
+            if at.done == 0 or signals.pending or time.perf_counter() - self._saved > SAVE_EVERY:
+                self._save()
+            signals.deliver()
+
+    def _order(self) -> torch.Tensor:
+        """The order of an epoch's rows: it follows from seed and number alone, so that no checkpoint need hold it."""
+        (seed,) = np.random.SeedSequence((self._seed, len(self.at.log))).generate_state(1, np.uint64)
+        generator = torch.Generator(self._device.device).manual_seed(int(seed >> np.uint64(1)))
+        return torch.randperm(len(self._rows), device=self._device.device, generator=generator)
+
+    def _set_rate(self) -> float:
+        at, training = self.at, self._config.training
+        step = len(at.log) * self.n_batches + at.done
+        rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
+        rate *= 1.0 if at.rolled_back_at is None else LOWERED
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _look(self, order: torch.Tensor) -> float:
+        """The mean loss since the last look; at an epoch's end, if that is sound, one of the weights that are kept."""
+        loss = self.at.look(self._unseen.tolist())
+        self._unseen.zero_()
+        if self.at.done < self.n_batches or self.at.explodes(loss):
+            return loss
+        before = self._generator.get_state()
+        with torch.no_grad():
+            now, _ = self._loss(self._rows[order[: self._batch]])
+        self._generator.set_state(before)
+        return float(now)
+
+    def _end_epoch(self, rate: float, bar: Progress) -> None:
+        at = self.at
+        self._tick()
+        loss, corrupted = (total / self.n_batches for total in at.totals)
+        speed = self.n_batches * self._batch / (at.seconds - at.began)
+        at.log.append(Epoch(len(at.log) + 1, loss, corrupted, rate, speed, at.seconds, at.rolled_back_at))
+        at.begin_epoch()
         bar.update(bar.task_ids[0], loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
-        return Epoch(number + 1, loss, corrupted, rate, speed, seconds_before + seconds)
+        if self._start is not None:
+            self._start = self._parts.copy()
+
+    def _roll_back(self, loss: float, rate: float) -> None:
+        """To the epoch's start at a lower rate. Raises FloatingPointError the second time."""
+        at = self.at
+        step = len(at.log) * self.n_batches + at.done
+        found = f"loss is {loss:.3g} in step {step} (epoch {len(at.log) + 1}) at learning rate {rate:.2g}"
+        if self._start is None:
+            raise FloatingPointError(
+                f"the autoencoder's {found}, a tenth of its schedule since step {at.rolled_back_at}; "
+                "lower training.learning_rate"
+            )
+        logger.warning("the autoencoder's %s: back to the start of the epoch, on at a tenth of the rate", found)
+        self._parts.restore(self._start)
+        self._start = None
+        self._unseen.zero_()
+        self._tick()
+        at.rolled_back_at = step
+        at.begin_epoch()
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.at.seconds += now - self._clock
+        self._clock = now
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a checkpoint to be gone on from."""
+        config = self._config.model_dump(mode="json")
+        device = f"{self._device.kind}, {self._device.dtype}"
+        return {"config": config, "seed": self._seed, "n_rows": len(self._rows), "device": device}
+
+    def _save(self) -> None:
+        self._tick()
+        self._saved = self._clock
+        if self._scratch is None:
+            return
+        self.at.unseen = self._unseen.tolist()
+        file, header = self._scratch / "checkpoint.safetensors", {**self._identity(), "position": asdict(self.at)}
+        save_checkpoint(file, self._parts, header, start=self._start if self.at.done else None)
+        log = self._scratch / "log.jsonl.part"
+        log.write_text("".join(json.dumps(vars(epoch)) + "\n" for epoch in self.at.log), encoding="utf-8")
+        log.replace(self._scratch / "log.jsonl")
 
     def _step(self, rows: Rows) -> torch.Tensor:
-        clean, corrupted, mask = self._noise(rows)
-        with self._device.autocast():
-            output = self._model(corrupted)
-            loss = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
+        loss, corrupted = self._loss(rows)
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(self._scaler.scale(loss))
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        return torch.stack([loss.detach(), mask.float().mean()])
+        return torch.stack([loss.detach(), corrupted])
 
-
-def _progress(title: str, total: int, *, disable: bool) -> Progress:
-    bar = Progress(
-        TextColumn(title),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}  {task.fields[speed]} rows/s"),
-        TimeRemainingColumn(),
-        disable=disable,
-        refresh_per_second=2,
-    )
-    bar.add_task(title, total=total, loss="-", speed="-")
-    return bar
-
-
-def _write_log(file: Path, log: list[Epoch]) -> None:
-    aside = file.with_name(file.name + ".part")
-    aside.write_text("".join(json.dumps(vars(epoch)) + "\n" for epoch in log), encoding="utf-8")
-    aside.replace(file)
+    def _loss(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        clean, corrupted, mask = self._noise(rows)
+        with self._device.autocast():
+            output = self._model(corrupted)
+            loss = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
+        return loss, mask.float().mean()
 
 
 def read_features(

@@ -1,0 +1,69 @@
+"""Where a training stands: its log, the sums of the epoch under way, and the yardstick of an exploding loss."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+CHECK_EVERY = 50  # steps between two looks at the loss: each makes a GPU wait for the CPU
+EXPLODED = 10.0  # a mean loss this many times the best one so far is no fluctuation
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the training log: means over the epoch's batches."""
+
+    epoch: int
+    loss: float
+    corrupted: float  # share of input cells that really changed
+    learning_rate: float
+    rows_per_s: float
+    seconds: float  # spent in training so far, earlier runs included
+    rolled_back_at: int | None = None  # step whose loss had exploded; since then the rate is a tenth of its schedule
+
+
+@dataclass
+class Position:
+    """Where a training stands, beside its tensors: it goes into a checkpoint's header.
+
+    Pairs are loss and share of corrupted cells, summed over steps.
+    """
+
+    log: list[Epoch] = field(default_factory=list)
+    done: int = 0  # steps of the epoch under way
+    seen: int = 0  # of these, the ones whose loss has been looked at
+    totals: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the steps seen
+    unseen: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the others
+    first: float = math.inf  # loss of the first step, which the untrained network made
+    best: float = math.inf  # smallest mean loss between two looks
+    began: float = 0.0  # seconds of training before this epoch
+    seconds: float = 0.0  # seconds of training
+    rolled_back_at: int | None = None
+
+    @staticmethod
+    def of(header: dict[str, Any]) -> "Position":
+        return Position(**{**header, "log": [Epoch(**epoch) for epoch in header["log"]]})
+
+    def look_is_due(self, n_batches: int) -> bool:
+        """After the very first step and every CHECK_EVERY; an epoch's last look takes in what is left over."""
+        left = n_batches - self.done
+        return left == 0 or (self.done % CHECK_EVERY == 0 and left >= CHECK_EVERY) or (self.done == 1 and not self.log)
+
+    def look(self, unseen: list[float]) -> float:
+        """Take in the sums over the steps not seen yet; returns their mean loss."""
+        mean = unseen[0] / (self.done - self.seen)
+        self.totals = [a + b for a, b in zip(self.totals, unseen, strict=True)]
+        self.seen = self.done
+        if not self.explodes(mean):
+            self.first = mean if math.isinf(self.first) else self.first
+            self.best = min(self.best, mean)
+        return mean
+
+    def explodes(self, loss: float) -> bool:
+        """Whether a mean loss is not finite, or far above the best so far and above the untrained network's."""
+        return not math.isfinite(loss) or loss > max(EXPLODED * self.best, self.first)
+
+    def begin_epoch(self) -> None:
+        """To the epoch's start, whose number is that of the epochs in the log."""
+        self.done = self.seen = 0
+        self.totals = [0.0, 0.0]
+        self.began = self.seconds
