@@ -2,8 +2,8 @@
 
 python benchmarks/dae_memory.py [--quick]: ten categorical columns of 2 to 15 levels and 14 numerical ones, made up; a
 minute of training the published network, left by Ctrl-C with the checkpoint that this writes, and its features
-streamed to a temporary float16 .npy of 3 GB (quick: a tenth of the rows, and of the minute). Each runs in a process of its own, which also makes and encodes the table and keeps it, as
-the stage does, so the peak is that of the whole process.
+streamed to a temporary float16 .npy of 3 GB (quick: a tenth of the rows, and of the minute). Each runs in a process of
+its own, which also makes and encodes the table and keeps it, as the stage does: the peak is that of all of it.
 Prints a table, then one line of JSON: training_peak_gb, features_peak_gb.
 """
 
@@ -34,7 +34,7 @@ from swapdae.stages.dae import write_npy
 
 N_LEVELS, N_NUMBERS = (2, 2, 2, 4, 4, 4, 8, 8, 7, 15), 14
 SECONDS_PER_ROW = 60 / 500_000
-CONFIG = DaeConfig.model_validate({"body": {"kind": "transformer"}, "training": {"epochs": 1}})
+CONFIG = DaeConfig.model_validate({"body": {"kind": "transformer"}})
 
 
 def make_frame(n: int) -> pd.DataFrame:
@@ -57,11 +57,13 @@ def training(n: int, folder: Path) -> dict[str, float]:
     frame = make_frame(n)
     codes, layout = encode(frame)
     encoded = peak_rss_gb()
-    threading.Timer(n * SECONDS_PER_ROW, os.kill, (os.getpid(), signal.SIGINT)).start()
+    leave = threading.Timer(n * SECONDS_PER_ROW, os.kill, (os.getpid(), signal.SIGINT))
+    leave.start()
     with contextlib.suppress(KeyboardInterrupt):
         fit_autoencoder(
             codes, layout, CONFIG, seed=0, device=resolve_device("auto"), scratch=folder, show_progress=False
         )
+    leave.cancel()
     return {"encoded": encoded, "peak": peak_rss_gb()}
 
 
