@@ -127,9 +127,8 @@ class _Loop:
     def run(self, bar: Progress, signals: DeferredSignals) -> None:
         """Train to the last epoch. Each turn is one step, after which the training can be left and taken up again."""
         self._model.train()
-        at, epochs = self.at, self._config.training.epochs
-        order = self._order()
-        while len(at.log) < epochs:
+        at, order = self.at, self._order()
+        while len(at.log) < self._config.training.epochs:
             rate = self._set_rate()
             self._unseen += self._step(self._rows[order[at.done * self._batch : (at.done + 1) * self._batch]])
             at.done += 1
@@ -139,9 +138,11 @@ class _Loop:
                 self._end_epoch(rate, bar)
                 order = self._order()
             bar.update(bar.task_ids[0], completed=len(at.log) * self.n_batches + at.done)
-            if at.done == 0 or signals.pending or time.perf_counter() - self._saved > SAVE_EVERY:
+            leave = signals.pending  # asked once: a signal during the next line waits for the next step's end
+            if leave or at.done == 0 or time.perf_counter() - self._saved > SAVE_EVERY:
                 self._save()
-            signals.deliver()
+            if leave:
+                signals.deliver()
 
     def _order(self) -> torch.Tensor:
         """The order of an epoch's rows: it follows from seed and number alone, so that no checkpoint need hold it."""
@@ -200,9 +201,8 @@ class _Loop:
         at.begin_epoch()
 
     def _tick(self) -> None:
-        now = time.perf_counter()
-        self.at.seconds += now - self._clock
-        self._clock = now
+        before, self._clock = self._clock, time.perf_counter()
+        self.at.seconds += self._clock - before
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to be gone on from."""
