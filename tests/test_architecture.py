@@ -11,11 +11,11 @@ PACKAGE = Path(__file__).parents[1] / "src" / "swapdae"
 # From the ground up; a module may import those of lower floors, and of its own floor except among stages.
 FLOORS = [
     {"errors", "paths", "metrics", "strict"},
-    {"config", "stage"},
-    {"csv_file", "data", "folds", "preprocess", "features", "moments", "cross_fit", "blend", "submission"},
+    {"config", "stage", "experiment_file"},
+    {"csv_file", "data", "folds", "preprocess", "features", "moments", "noise_rule", "cross_fit", "blend", "submission"},
     {"nn"},
     {"estimators", "heads", "competition_hosts"},
-    {"tuning"},
+    {"tuning", "noise_search"},
     {"run", "stage_inputs", "scores"},
     {"stages"},
     {"cli", "__main__"},

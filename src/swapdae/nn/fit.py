@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +51,13 @@ def fit_autoencoder(
     scratch: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
+    on_epoch: Callable[[Autoencoder, Epoch], None] | None = None,
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
     With `scratch` a checkpoint is kept there after every epoch and resumed from, and the log goes to
-    scratch/log.jsonl. Raises UserError where a checkpoint does not fit, FloatingPointError where the loss is no
-    longer finite.
+    scratch/log.jsonl. on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does
+    not fit, FloatingPointError where the loss is no longer finite.
     """
     training = config.training
     generator = torch.Generator(device.device).manual_seed(seed)
@@ -80,6 +81,8 @@ def fit_autoencoder(
                 header = {**identity, "log": [vars(epoch) for epoch in log]}
                 save_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, header)
                 _write_log(scratch / "log.jsonl", log)
+            if on_epoch is not None:
+                on_epoch(model, log[-1])
     return model.eval(), log
 
 
