@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from swapdae.config import Experiment, NoiseConfig
+from swapdae.nn.fit import Epoch
 from swapdae.noise_rule import HIGHEST, LOWEST, predictability, rule
 from swapdae.noise_search import PUBLISHED
 from swapdae.paths import here
@@ -57,9 +58,9 @@ def measure(run: Run, effort: Effort, arms: Mapping[str, NoiseConfig], seeds: in
         seeded = replace(run, experiment=run.experiment.model_copy(update={"seed": seed}))
         trainings = trainings_of(seeded, effort)
         for name, noise in arms.items():
-            speeds: list[float] = results[name]["speeds"]
-            timed = replace(trainings, on_epoch=lambda epoch, speeds=speeds: speeds.append(epoch.rows_per_s))
-            results[name]["scores"].append(timed.score(noise))
+            log: list[Epoch] = []
+            results[name]["scores"].append(replace(trainings, on_epoch=log.append).score(noise))
+            results[name]["speeds"] += [epoch.rows_per_s for epoch in log]
             print(f"seed {seed} {name:12} {run.competition.metric_of.value_of(results[name]['scores'][-1]):.5f}")
             sys.stdout.flush()
     return results

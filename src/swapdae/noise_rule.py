@@ -70,13 +70,13 @@ def _target(codes: Codes, layout: Layout, name: str) -> NDArray[np.float64]:
         return np.concatenate([np.zeros((len(codes), 0)), *_numbers(codes, layout, name)], axis=1)
     code = codes.x_cat[:, layout.categorical.index(name)]
     levels, counts = np.unique(code, return_counts=True)
-    return (code[:, None] == levels[np.argsort(-counts, kind="stable")[:MAX_LEVELS]]).astype(np.float64)
+    common = levels[np.argsort(-counts, kind="stable")[:MAX_LEVELS]]
+    return np.asarray(code[:, None] == common, dtype=np.float64)
 
 
 def _numbers(codes: Codes, layout: Layout, name: str) -> list[NDArray[np.float64]]:
-    found = [codes.missing[:, [j]] for j, column in enumerate(layout.indicators) if column == name]
-    found += [codes.x_num[:, [j]] for j, column in enumerate(layout.numbers) if column == name]
-    return [part.astype(np.float64) for part in found]
+    indicators = [codes.missing[:, [j]].astype(np.float64) for j, of in enumerate(layout.indicators) if of == name]
+    return indicators + [codes.x_num[:, [j]].astype(np.float64) for j, of in enumerate(layout.numbers) if of == name]
 
 
 def _explained(x: NDArray[np.float64], y: NDArray[np.float64], fitted: NDArray[np.bool_], seed: int) -> float:
