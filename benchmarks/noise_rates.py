@@ -4,7 +4,8 @@ python benchmarks/noise_rates.py [--quick] [--experiment flights] [--found exper
 [--rows N] [--epochs N] [--shrink N]: the recipe is the experiment's but for these options, and the noise alone differs
 between arms. A seed draws rows, weights and noise; within a seed all arms are trained one after the other, for the same
 epochs, from the same weights, and ridge on the features is scored out of fold at the best of a few penalties.
-"opposite" is the rule turned round: high rates for columns that nothing tells of.
+"opposite" is the rule turned round, high rates for columns that nothing tells of; "level" is flat at the rule's mean.
+Seeds count from 1: a search with seed 0 has not seen these draws.
 Prints every arm's mean metric, its paired gain over the flat default with the spread over seeds, and rows/s; then one
 line of JSON: value, gain, gain_sd and rows_per_s of every arm.
 """
@@ -37,11 +38,13 @@ def arms_of(run: Run, found: Path | None) -> dict[str, NoiseConfig]:
     told = predictability(table.train, table.categorical, table.numerical)
     ruled = rule(told, own)
     turned = {name: round(LOWEST + HIGHEST - rate, 3) for name, rate in ruled.columns.items()}
+    level = float(np.mean(list(ruled.columns.values())))
     arms = {
         "flat": NoiseConfig(),
         "experiment": own,
         "published": NoiseConfig.model_validate({**PUBLISHED, "unit": "one_hot", "donor": "row"}),
         "rule": ruled,
+        "level": own.model_copy(update={"columns": dict.fromkeys(told, round(level, 3))}),
         "opposite": own.model_copy(update={"columns": turned}),
     }
     if own == NoiseConfig():
@@ -54,7 +57,7 @@ def arms_of(run: Run, found: Path | None) -> dict[str, NoiseConfig]:
 def measure(run: Run, effort: Effort, arms: Mapping[str, NoiseConfig], seeds: int) -> dict[str, dict[str, Any]]:
     """Of every arm: scores by seed, higher is better, and the median rows/s of its epochs."""
     results: dict[str, dict[str, Any]] = {name: {"scores": [], "speeds": []} for name in arms}
-    for seed in range(seeds):
+    for seed in range(1, seeds + 1):
         seeded = replace(run, experiment=run.experiment.model_copy(update={"seed": seed}))
         trainings = trainings_of(seeded, effort)
         for name, noise in arms.items():
