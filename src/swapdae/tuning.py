@@ -73,15 +73,12 @@ def tune(
     or unusable file, and when no trial got a score.
     """
 
-    def draw(trial: Trial) -> Strict:
-        return head.space(trial, start)
-
     def evaluate(params: Strict, report: Report) -> float:
         make = head.factory(params, problem.seed)
         return cross_fit(problem, make, report, name=name, with_test=False, tune_rows=tune_rows).score
 
     history = search(
-        draw,
+        lambda trial: head.space(trial, start),
         evaluate,
         [start.model_dump(mode="json")],
         trials=trials,

@@ -51,7 +51,7 @@ def fit_autoencoder(
     scratch: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
-    on_epoch: Callable[[Autoencoder, Epoch], None] | None = None,
+    on_epoch: Callable[[Autoencoder, Epoch], None] = lambda model, epoch: None,
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
@@ -59,30 +59,27 @@ def fit_autoencoder(
     scratch/log.jsonl. on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does
     not fit, FloatingPointError where the loss is no longer finite.
     """
-    training = config.training
     generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder(layout, config).to(device.device)
-    optimizer = _optimizer(model, training, device)
-    rows = Rows.of(codes, device.device)
+    optimizer = _optimizer(model, config.training, device)
     noise = SwapNoise(config.noise, layout, device.device, generator)
-    loop = _Loop(model, optimizer, generator, rows, noise, config, device)
+    loop = _Loop(model, optimizer, generator, Rows.of(codes, device.device), noise, config, device)
     log: list[Epoch] = []
-    identity = {"config": config.model_dump(mode="json"), "seed": seed, "n_rows": len(rows)}
+    identity = {"config": config.model_dump(mode="json"), "seed": seed, "n_rows": len(codes)}
     if scratch is not None and (scratch / "checkpoint.safetensors").exists():
         header = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, identity)
         log = [Epoch(**epoch) for epoch in header["log"]]
-    with _progress(title, loop.n_batches * training.epochs, disable=not show_progress) as bar:
+    with _progress(title, loop.n_batches * config.training.epochs, disable=not show_progress) as bar:
         bar.update(bar.task_ids[0], completed=len(log) * loop.n_batches)
-        for number in range(len(log), training.epochs):
+        for number in range(len(log), config.training.epochs):
             log.append(loop.epoch(number, bar, log[-1].seconds if log else 0.0))
             if scratch is not None:
                 header = {**identity, "log": [vars(epoch) for epoch in log]}
                 save_checkpoint(scratch / "checkpoint.safetensors", model, optimizer, generator, header)
                 _write_log(scratch / "log.jsonl", log)
-            if on_epoch is not None:
-                on_epoch(model, log[-1])
+            on_epoch(model, log[-1])
     return model.eval(), log
 
 
