@@ -86,3 +86,16 @@ def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
     for word in ("download", "dae", "tune", "heads", "blend", "score", "submit", "run", "status", "scores"):
         assert f" {word} " in out
+
+
+def test_tune_noise_by_search_and_by_rule(tiny: Paths) -> None:
+    short = ("--trials", "2", "--rows", "150", "--epochs", "1", "--device", "cpu")
+    code, out, _ = swapdae("tune-noise", "tiny", *short)
+    assert code == 0 and out.splitlines()[-1].endswith("tiny_noise.toml")
+    assert swapdae("tune-noise", "tiny", *short)[0] == 0, "the same again is no conflict"
+    code, _, err = swapdae("tune-noise", "tiny", "--rule")
+    assert code == 1 and err.startswith("error: ") and "--force" in err
+    assert swapdae("tune-noise", "tiny", "--rule", "--force")[0] == 0
+    assert swapdae("download", "tiny_noise")[0] == 0
+    code, _, err = swapdae("tune-noise", "tiny", "--folds", "1")
+    assert code == 1 and "tune-noise: folds: Input should be greater than or equal to 2" in err

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType, ModuleType
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from swapdae.config import DeviceName
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.stage import experiment_lock, state_of
-from swapdae.stages import STAGES, blend, dae, download, heads, score, submit, tune
+from swapdae.stages import STAGES, blend, dae, download, heads, score, submit, tune, tune_noise
+from swapdae.strict import parse
 
 app = typer.Typer(
     help="Swap-noise denoising autoencoders for tabular competitions: download, train, tune, blend, submit.",
@@ -27,6 +29,7 @@ app = typer.Typer(
 ExperimentName = Annotated[str, typer.Argument(help="name of a file in experiments/, without .toml")]
 Device = Annotated[DeviceName, typer.Option(help="where networks are trained; auto takes CUDA if it works")]
 Force = Annotated[bool, typer.Option("--force", help="run even if the stage is done")]
+EFFORT = tune_noise.Effort()
 Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
 
 
@@ -73,6 +76,30 @@ def _help(stage: ModuleType) -> str:
 for _stage in (download, dae, tune, heads, blend, score, submit):
     app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
+
+
+@app.command("tune-noise", help=_help(tune_noise))
+def tune_noise_command(
+    experiment: ExperimentName,
+    by_rule: Annotated[bool, typer.Option("--rule", help="no search: rates from how predictable columns are")] = False,
+    trials: Annotated[int, typer.Option(help="trainings that are finished or pruned")] = EFFORT.trials,
+    rows: Annotated[int, typer.Option(help="train rows of a training")] = EFFORT.rows,
+    epochs: Annotated[int, typer.Option(help="epochs of a training")] = EFFORT.epochs,
+    shrink: Annotated[int, typer.Option(help="divides the body's widths")] = EFFORT.shrink,
+    folds: Annotated[int, typer.Option(help="the competition's folds are merged into so many")] = EFFORT.folds,
+    groups: Annotated[int, typer.Option(help="rates for each kind of columns")] = EFFORT.groups,
+    device: Device = "auto",
+    force: Annotated[bool, typer.Option("--force", help="overwrite experiments/<experiment>_noise.toml")] = False,
+    debug: Debug = False,
+) -> None:
+    with _plainly(debug):
+        tree = paths.here()
+        run = Run.of(tree, experiment, device=device, force=force)
+        options = {"trials": trials, "rows": rows, "epochs": epochs, "shrink": shrink, "folds": folds, "groups": groups}
+        effort = parse(tune_noise.Effort, options, "tune-noise")
+        with experiment_lock(tree.oof(experiment)):
+            download.main(replace(run, force=False))
+            tune_noise.main(run, None if by_rule else effort)
 
 
 @app.command()

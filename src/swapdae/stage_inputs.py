@@ -37,6 +37,17 @@ def dae(run: Run) -> Inputs:
     return inputs
 
 
+def tune_noise(run: Run, effort: dict[str, Any]) -> Inputs:
+    return {
+        "download": _key(download(run)),
+        "dae": run.experiment.dae.model_dump(mode="json"),
+        "folds": _folds(run),
+        "metric": run.competition.metric,
+        "seed": run.experiment.seed,
+        "effort": effort,
+    }
+
+
 def _head(run: Run, head: str) -> dict[str, Any]:
     """A head's configuration with its parameters in full: a default that changes in the code changes the key."""
     config = run.experiment.heads[head].model_dump(mode="json")

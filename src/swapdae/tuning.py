@@ -1,4 +1,4 @@
-"""Hyperparameter search with Optuna, and Optuna only here: one SQLite study a head, resumable after any kill.
+"""Search with Optuna, and Optuna only here: one SQLite study a head, or any other search, resumable after any kill.
 
 Trials are counted when finished (complete or pruned). Every draw depends on the seed and on the finished
 trials alone: before each trial the sampler is made anew from (seed, number finished), so an interrupted
@@ -7,11 +7,11 @@ repeat itself.)
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -21,16 +21,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swapdae.cross_fit import Problem, cross_fit
 from swapdae.errors import UserError
-from swapdae.heads.interface import Head
+from swapdae.heads.interface import Head, Trial
 from swapdae.strict import Strict
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+Draw = Callable[[Trial], Strict]  # the params of a trial
+Report = Callable[[int, float], None]  # step and score so far; raises to stop a trial that is pruned
+Steps = Literal["folds", "epochs"]
 P_WORSE = 0.15  # a trial that loses to the best in all of its first 3 folds (p = 1/8) is pruned
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A finished trial. score: of all out-of-fold rows, None where pruned. seconds: its wall time."""
+    """A finished trial. score: of all out-of-fold rows, None where pruned. fold_scores: those reported, of folds or
+    epochs. seconds: its wall time."""
 
     number: int
     params: dict[str, Any]
@@ -68,30 +72,74 @@ def tune(
     Problem.view. on_trial: called with each result and the number finished. Raises UserError on a refused
     or unusable file, and when no trial got a score.
     """
-    with _study(storage_file, key) as study:
-        _revive(study, start)
+
+    def evaluate(params: Strict, report: Report) -> float:
+        make = head.factory(params, problem.seed)
+        return cross_fit(problem, make, report, name=name, with_test=False, tune_rows=tune_rows).score
+
+    history = search(
+        lambda trial: head.space(trial, start),
+        evaluate,
+        [start.model_dump(mode="json")],
+        trials=trials,
+        storage_file=storage_file,
+        key=key,
+        seed=seed,
+        name=name or head.kind,
+        on_trial=on_trial,
+    )
+    score, best = best_of(history)
+    n_complete = sum(result.score is not None for result in history)
+    return TuneResult(head.params.model_validate(best.params), score, n_complete, history)
+
+
+def search(
+    draw: Draw,
+    evaluate: Callable[[Any, Report], float],
+    starts: Sequence[dict[str, Any]],
+    *,
+    trials: int,
+    storage_file: Path,
+    key: str,
+    seed: int,
+    name: str,
+    steps: Steps = "folds",
+    on_trial: Callable[[TrialResult, int], None] | None = None,
+) -> tuple[TrialResult, ...]:
+    """Draws and evaluates until `trials` have finished, `starts` first, as drawn values by name; see `tune`.
+
+    steps: what evaluate reports on. Folds are compared with the best trial's, one by one; after epochs a trial
+    below the median of the others at that epoch is pruned, once all starts have finished.
+    """
+    with _study(storage_file, key, _pruner(steps, len(starts))) as study:
+        _revive(study)
         while (n_finished := len(finished := _finished(study))) < trials:
+            if n_finished < len(starts) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                study.enqueue_trial(starts[n_finished])
             study.sampler = _sampler(seed, n_finished)
-            result = _run(study, problem, head, start, name, tune_rows)
+            result = _run(study, draw, evaluate)
             if on_trial is not None:
                 on_trial(result, n_finished + 1)
         history = tuple(_result(trial) for trial in finished)
-    scored = [(result.score, result) for result in history if result.score is not None]
-    if not scored:
-        raise UserError(f"{name or head.kind}: none of {trials} trials got a score; start from other params")
-    score, best = max(scored, key=lambda pair: pair[0])
-    return TuneResult(head.params.model_validate(best.params), score, len(scored), history)
+    if not any(result.score is not None for result in history):
+        raise UserError(f"{name}: none of {trials} trials got a score; start from other params")
+    return history
+
+
+def best_of(history: Sequence[TrialResult]) -> tuple[float, TrialResult]:
+    """The best score and its trial, the first one of equals; one trial must have a score."""
+    return max(((result.score, result) for result in history if result.score is not None), key=lambda pair: pair[0])
 
 
 @contextmanager
-def _study(file: Path, key: str) -> Iterator[optuna.Study]:
+def _study(file: Path, key: str, pruner: optuna.pruners.BasePruner) -> Iterator[optuna.Study]:
     """The file's one study, made if need be; closed at the end."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage: optuna.storages.RDBStorage | None = None
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
         study = optuna.create_study(
-            storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=_pruner()
+            storage=storage, study_name="tune", direction="maximize", load_if_exists=True, pruner=pruner
         )
         if not study.user_attrs and not study.trials:
             study.set_user_attr("key", key)
@@ -107,8 +155,10 @@ def _study(file: Path, key: str) -> Iterator[optuna.Study]:
             storage.engine.dispose()
 
 
-def _pruner() -> optuna.pruners.BasePruner:
+def _pruner(steps: Steps, n_starts: int) -> optuna.pruners.BasePruner:
     """Compares a trial with the best one fold by fold, as folds differ in difficulty more than trials do."""
+    if steps == "epochs":
+        return optuna.pruners.MedianPruner(n_startup_trials=n_starts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return optuna.pruners.WilcoxonPruner(p_threshold=P_WORSE)
@@ -123,36 +173,31 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=FINISHED)
 
 
-def _revive(study: optuna.Study, start: Strict) -> None:
+def _revive(study: optuna.Study) -> None:
     """Fails the trials that a killed or interrupted process left running and queues their params again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         if params := {**trial.system_attrs.get("fixed_params", {}), **trial.params}:
             study.enqueue_trial(params)
-    if not study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.WAITING)):
-        study.enqueue_trial(start.model_dump(mode="json"))
 
 
-def _run(
-    study: optuna.Study, problem: Problem, head: Head, start: Strict, name: str, tune_rows: int | None
-) -> TrialResult:
+def _run(study: optuna.Study, draw: Draw, evaluate: Callable[[Any, Report], float]) -> TrialResult:
     """One trial. An exception, unless of a diverged fit, leaves it running in the file, to be revived."""
     trial = study.ask()
     with warnings.catch_warnings():
-        # `start` may lie outside the space; it is tried as given.
+        # A start may lie outside the space; it is tried as given.
         warnings.filterwarnings("ignore", "Fixed parameter", UserWarning)
-        params = head.space(trial, start)
+        params = draw(trial)
     trial.set_user_attr("params", params.model_dump(mode="json"))
 
-    def on_fold(fold: int, score: float) -> None:
+    def report(step: int, score: float) -> None:
         if np.isfinite(score):
-            trial.report(score, fold)
+            trial.report(score, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
     try:
-        make = head.factory(params, problem.seed)
-        score = cross_fit(problem, make, on_fold, name=name, with_test=False, tune_rows=tune_rows).score
+        score = evaluate(params, report)
     except (optuna.TrialPruned, FloatingPointError):
         return _result(study.tell(trial, state=TrialState.PRUNED))
     return _result(study.tell(trial, score))

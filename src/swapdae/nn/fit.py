@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ SAVE_EVERY = 300.0  # seconds between two checkpoints where an epoch is longer
 LOWERED = 0.1  # of the configured rate after a roll-back; there is no third try, so half would be too little
 
 logger = logging.getLogger(__name__)
+OnEpoch = Callable[[Autoencoder, Epoch], None]
 
 
 def learning_rate(step: int, n_steps: int, steps_per_epoch: int, config: TrainingConfig) -> float:
@@ -49,6 +50,7 @@ def fit_autoencoder(
     scratch: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
+    on_epoch: OnEpoch = lambda model, epoch: None,
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
@@ -57,7 +59,8 @@ def fit_autoencoder(
     training ends as an unbroken one does, to the bit. Where the loss explodes, training goes back to the start of the
     epoch, once, and on at a tenth of the learning rate.
 
-    Raises UserError where a checkpoint does not fit, FloatingPointError where the loss explodes again.
+    on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does not fit,
+    FloatingPointError where the loss explodes again.
     """
     generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -72,7 +75,7 @@ def fit_autoencoder(
         DeferredSignals(active=scratch is not None) as signals,
         progress_bar(title, loop.n_batches * config.training.epochs, disable=not show_progress) as bar,
     ):
-        loop.run(bar, signals)
+        loop.run(bar, signals, on_epoch)
     return model.eval(), loop.at.log
 
 
@@ -124,7 +127,7 @@ class _Loop:
             self._unseen = torch.tensor(self.at.unseen, device=self._device.device)
             self._start = None if self.at.rolled_back_at is not None else start or self._parts.copy()
 
-    def run(self, bar: Progress, signals: DeferredSignals) -> None:
+    def run(self, bar: Progress, signals: DeferredSignals, on_epoch: OnEpoch) -> None:
         """Train to the last epoch. Each turn is one step, after which the training can be left and taken up again."""
         self._model.train()
         at, order = self.at, self._order()
@@ -136,6 +139,7 @@ class _Loop:
                 self._roll_back(loss, rate)
             elif at.done == self.n_batches:
                 self._end_epoch(rate, bar)
+                on_epoch(self._model, at.log[-1])
                 order = self._order()
             bar.update(bar.task_ids[0], completed=len(at.log) * self.n_batches + at.done)
             leave = signals.pending  # asked once: a signal during the next line waits for the next step's end
