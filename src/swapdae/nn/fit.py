@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from swapdae.config import DaeConfig, TrainingConfig
-from swapdae.nn.autoencoder import Autoencoder, autoencoder_loss
+from swapdae.nn.autoencoder import Autoencoder
 from swapdae.nn.checkpoint import load_checkpoint, save_checkpoint
 from swapdae.nn.device import Device
+from swapdae.nn.step import Step
 from swapdae.nn.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.preprocess import Codes, Layout
 
@@ -63,10 +64,10 @@ def fit_autoencoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder(layout, config).to(device.device)
-    optimizer = _optimizer(model, training, device)
     rows = Rows.of(codes, device.device)
-    noise = SwapNoise(config.noise, layout, device.device, generator)
-    loop = _Loop(model, optimizer, generator, rows, noise, config, device)
+    step = Step(model, SwapNoise(config.noise, layout, device.device, generator), config, device)
+    optimizer = step.optimizer
+    loop = _Loop(model, step, generator, rows, config, device)
     log: list[Epoch] = []
     identity = {"config": config.model_dump(mode="json"), "seed": seed, "n_rows": len(rows)}
     if scratch is not None and (scratch / "checkpoint.safetensors").exists():
@@ -83,37 +84,23 @@ def fit_autoencoder(
     return model.eval(), log
 
 
-def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    if config.optimizer == "adam":
-        return torch.optim.Adam([*decayed, *plain], lr=config.learning_rate, fused=True)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
 class _Loop:
     """One training: the pieces that every epoch needs."""
 
     def __init__(
         self,
         model: Autoencoder,
-        optimizer: torch.optim.Optimizer,
+        step: Step,
         generator: torch.Generator,
         rows: Rows,
-        noise: SwapNoise,
         config: DaeConfig,
         device: Device,
     ) -> None:
-        self._model, self._optimizer, self._generator = model, optimizer, generator
-        self._rows, self._noise, self._config, self._device = rows, noise, config, device
+        self._model, self._step, self._generator = model, step, generator
+        self._rows, self._config, self._device = rows, config, device
         # A short last batch is dropped, as published; a table shorter than one batch is one batch.
         self._batch = min(config.training.batch_size, len(rows))
         self.n_batches = len(rows) // self._batch
-        self._scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
 
     def epoch(self, number: int, bar: Progress, seconds_before: float) -> Epoch:
         started = time.perf_counter()
@@ -125,8 +112,7 @@ class _Loop:
         for i in range(self.n_batches):
             step = number * self.n_batches + i
             rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
+            self._step.set_learning_rate(rate)
             totals += self._step(self._rows[order[i * self._batch : (i + 1) * self._batch]])
             # The loss is read once an epoch: reading it each step would make a GPU wait for the CPU.
             bar.update(bar.task_ids[0], advance=1)
@@ -139,17 +125,6 @@ class _Loop:
         speed = self.n_batches * self._batch / seconds
         bar.update(bar.task_ids[0], loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
         return Epoch(number + 1, loss, corrupted, rate, speed, seconds_before + seconds)
-
-    def _step(self, rows: Rows) -> torch.Tensor:
-        clean, corrupted, mask = self._noise(rows)
-        with self._device.autocast():
-            output = self._model(corrupted)
-            loss = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return torch.stack([loss.detach(), mask.float().mean()])
 
 
 def _progress(title: str, total: int, *, disable: bool) -> Progress:
