@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapdae.config import BottleneckConfig, DaeConfig, LossConfig, StackConfig, TransformerConfig
+from swapdae.nn.fused_block import FusedBlock, fused_kernels
 from swapdae.preprocess import Layout
+
+
+WEIGHTS = (
+    *("qkv.weight", "qkv.bias", "out.weight", "out.bias", "norm_attention.weight", "norm_attention.bias"),
+    *("feedforward.0.weight", "feedforward.0.bias", "feedforward.2.weight", "feedforward.2.bias"),
+    *("norm_feedforward.weight", "norm_feedforward.bias"),
+)
 
 
 class Block(nn.Module):
@@ -23,7 +31,7 @@ class Block(nn.Module):
 
     def __init__(self, d: int, n_heads: int, d_feedforward: int) -> None:
         super().__init__()
-        self.n_heads = n_heads
+        self.n_heads, self.compiled = n_heads, True
         self.qkv = nn.Linear(d, 3 * d)
         self.out = nn.Linear(d, d)
         self.norm_attention = nn.LayerNorm(d)
@@ -34,6 +42,10 @@ class Block(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        if self.compiled and fused_kernels(x, dtype, self.n_heads) is not None:
+            weights = (self.get_parameter(name) for name in WEIGHTS)
+            return torch.as_tensor(FusedBlock.apply(x, dtype, self.n_heads, *weights))
         batch, tokens, d = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         query, key, value = qkv[0], qkv[1], qkv[2]
