@@ -150,7 +150,11 @@ class LossConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0."""
+    """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0.
+
+    compile: on a CPU, build and use the transformer block's own C++ code. cuda_graph: on a GPU, record the whole step
+    once and replay it. Both fall back, with a warning, where they do not work.
+    """
 
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(384, ge=2)
@@ -160,6 +164,8 @@ class TrainingConfig(Strict):
     schedule: Literal["exponential", "cosine"] = "cosine"
     decay: float = Field(0.998, gt=0, le=1)
     warmup: Rate = 0.05  # share of all steps
+    compile: bool = True
+    cuda_graph: bool = False
 
 
 class DaeConfig(Strict):

@@ -26,12 +26,14 @@ WEIGHTS = (
 class Block(nn.Module):
     """Post-norm transformer encoder block on (batch, tokens, d), no dropout.
 
-    Attention is written out as two products: at 8 tokens of 16 dimensions a head, the fused CPU kernel is slower.
+    With `compiled` it runs as one function on a CPU (FusedBlock), where a compiler is found and the sizes are usual.
+    Elsewhere attention is written out as two products: at 8 tokens of 16 dimensions a head, torch's fused kernel for
+    CPUs is slower.
     """
 
-    def __init__(self, d: int, n_heads: int, d_feedforward: int) -> None:
+    def __init__(self, d: int, n_heads: int, d_feedforward: int, *, compiled: bool = True) -> None:
         super().__init__()
-        self.n_heads, self.compiled = n_heads, True
+        self.n_heads, self.d_feedforward, self.compiled = n_heads, d_feedforward, compiled
         self.qkv = nn.Linear(d, 3 * d)
         self.out = nn.Linear(d, d)
         self.norm_attention = nn.LayerNorm(d)
@@ -43,7 +45,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
-        if self.compiled and fused_kernels(x, dtype, self.n_heads) is not None:
+        if self.compiled and fused_kernels(x, dtype, self.n_heads, self.d_feedforward) is not None:
             weights = (self.get_parameter(name) for name in WEIGHTS)
             return torch.as_tensor(FusedBlock.apply(x, dtype, self.n_heads, *weights))
         batch, tokens, d = x.shape
@@ -58,14 +60,15 @@ class Block(nn.Module):
 class TransformerBody(nn.Module):
     """One wide linear-ReLU layer cut into subspaces, which are the tokens of transformer blocks."""
 
-    def __init__(self, n_inputs: int, config: TransformerConfig) -> None:
+    def __init__(self, n_inputs: int, config: TransformerConfig, *, compiled: bool = True) -> None:
         super().__init__()
         self.shape = (config.n_subspaces, config.d_subspace)
         self.d_last = config.n_subspaces * config.d_subspace
         self.d_features = config.n_blocks * self.d_last
         self.excite = nn.Linear(n_inputs, self.d_last)
         self.blocks = nn.ModuleList(
-            Block(config.d_subspace, config.n_heads, config.d_feedforward) for _ in range(config.n_blocks)
+            Block(config.d_subspace, config.n_heads, config.d_feedforward, compiled=compiled)
+            for _ in range(config.n_blocks)
         )
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -148,7 +151,7 @@ class Autoencoder(nn.Module):
 def _body(n_inputs: int, config: DaeConfig) -> TransformerBody | StackBody | BottleneckBody:
     body = config.body
     if isinstance(body, TransformerConfig):
-        return TransformerBody(n_inputs, body)
+        return TransformerBody(n_inputs, body, compiled=config.training.compile)
     if isinstance(body, StackConfig):
         return StackBody(n_inputs, body)
     return BottleneckBody(n_inputs, body)

@@ -11,10 +11,11 @@ from swapdae.nn.kernels import DTYPES, HEADS, LANES, Kernels, kernels
 EPSILON = 1e-5  # of torch's LayerNorm
 
 
-def fused_kernels(x: Tensor, dtype: torch.dtype, n_heads: int) -> Kernels | None:
+def fused_kernels(x: Tensor, dtype: torch.dtype, n_heads: int, d_feedforward: int) -> Kernels | None:
     """The compiled functions where they know this input: on a CPU, a usual number of heads, whole vectors."""
-    fits = x.device.type == "cpu" and dtype in DTYPES and n_heads in HEADS and x.shape[-1] % LANES == 0
-    return kernels() if fits and not torch.compiler.is_compiling() else None
+    widths = x.shape[-1] % LANES + d_feedforward % LANES
+    fits = x.device.type == "cpu" and dtype in DTYPES and n_heads in HEADS and widths == 0 and x.numel()
+    return kernels() if fits else None
 
 
 class FusedBlock(torch.autograd.Function):
@@ -34,8 +35,8 @@ class FusedBlock(torch.autograd.Function):
         out_t = _by_dimension(out_w.t(), n_heads).to(dtype)
         up, down = up_w.to(dtype), down_w.to(dtype)
         qkv, mixed = x @ qkv_w.t().contiguous(), torch.empty_like(x)
-        keep = torch.is_grad_enabled() or any(ctx.needs_input_grad)
-        attention = x.new_empty(batch, tokens, tokens, n_heads) if keep else None
+        room = -(-tokens * tokens * n_heads // LANES) * LANES
+        attention = x.new_empty(batch, room) if any(ctx.needs_input_grad) else None
         call("attention", dtype, batch, tokens, d, n_heads, qkv, qkv_b, mixed, attention)
 
         def norm(z: Tensor, residual: Tensor, bias: Tensor, gain: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,8 @@
 """One training step of the autoencoder: noise, forward, backward, update, on whole batches or in micro-batches."""
 
+import ctypes
 import logging
+import sys
 
 import torch
 from torch import Tensor
@@ -25,6 +27,8 @@ class Step:
         self.optimizer = _optimizer(model, config.training)
         self.scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
         self._micro = config.training.batch_size
+        if device.kind == "cpu":
+            _keep_freed_memory()
 
     def set_learning_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -75,3 +79,13 @@ def _optimizer(model: torch.nn.Module, config: TrainingConfig) -> torch.optim.Op
         {"params": plain, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep up to 256 MB of freed memory: the activations of every step would else be given back to the
+    system and fetched anew, which took a fifth of a step (9,000 page faults)."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD: its largest
+            mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
