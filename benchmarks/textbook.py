@@ -28,7 +28,8 @@ class OneHotRows(Dataset[NDArray[np.float32]]):
         return len(self.x)
 
     def __getitem__(self, row: int) -> NDArray[np.float32]:
-        return self.x[row]
+        found: NDArray[np.float32] = self.x[row]
+        return found
 
 
 class EncoderBlock(nn.Module):

@@ -57,7 +57,7 @@ def test_step_short_of_memory_equals_the_whole_step(caplog: pytest.LogCaptureFix
     for _ in range(3):
         assert torch.allclose(step(rows(50)), small_step(rows(50)), atol=1e-6)
     assert torch.allclose(weights(whole), weights(split), atol=1e-5)
-    assert split.body.seen == [50, 25, *[13, 13, 13, 11] * 3]  # type: ignore[union-attr]
+    assert split.body.seen == [50, 25, *[13, 13, 13, 11] * 3]
     assert "out of memory with 50 rows" in caplog.text
 
 

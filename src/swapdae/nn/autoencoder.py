@@ -15,7 +15,6 @@ from swapdae.config import BottleneckConfig, DaeConfig, LossConfig, StackConfig,
 from swapdae.nn.fused_block import FusedBlock, fused_kernels
 from swapdae.preprocess import Layout
 
-
 WEIGHTS = (
     *("qkv.weight", "qkv.bias", "out.weight", "out.bias", "norm_attention.weight", "norm_attention.bias"),
     *("feedforward.0.weight", "feedforward.0.bias", "feedforward.2.weight", "feedforward.2.bias"),
@@ -47,7 +46,8 @@ class Block(nn.Module):
         dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
         if self.compiled and fused_kernels(x, dtype, self.n_heads, self.d_feedforward) is not None:
             weights = (self.get_parameter(name) for name in WEIGHTS)
-            return torch.as_tensor(FusedBlock.apply(x, dtype, self.n_heads, *weights))
+            fused: Tensor = FusedBlock.apply(x, dtype, self.n_heads, *weights)  # type: ignore[no-untyped-call]
+            return fused
         batch, tokens, d = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         query, key, value = qkv[0], qkv[1], qkv[2]

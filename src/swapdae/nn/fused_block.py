@@ -94,9 +94,10 @@ class FusedBlock(torch.autograd.Function):
 
 def _by_dimension(rows: Tensor, n_heads: int, parts: int = 1) -> Tensor:
     """Rows ordered (part, head, dimension) put in the order (part, dimension, head), contiguous."""
-    return rows.unflatten(0, (parts, n_heads, -1)).transpose(1, 2).flatten(0, 2).contiguous()
+    parted = rows.reshape(parts, n_heads, -1, *rows.shape[1:])
+    return parted.transpose(1, 2).reshape(rows.shape).contiguous()
 
 
 def _by_head(rows: Tensor, n_heads: int, parts: int = 1) -> Tensor:
     """The inverse of _by_dimension."""
-    return rows.unflatten(0, (parts, -1, n_heads)).transpose(1, 2).flatten(0, 2)
+    return rows.reshape(parts, -1, n_heads, *rows.shape[1:]).transpose(1, 2).reshape(rows.shape)

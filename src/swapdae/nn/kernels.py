@@ -61,21 +61,18 @@ def _built(compiler: str) -> Path:
     version = subprocess.run(native, capture_output=True, text=True, check=True).stderr
     key = hashlib.sha256(f"{SOURCE.read_text()}{FLAGS}{version}".encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swapdae"
+    library = folder / f"block-{key}.so"
+    if library.exists():
+        return library
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.mkdtemp(dir=folder)
+        aside = Path(tempfile.mkdtemp(dir=folder))
     except OSError:  # a home that cannot be written
-        folder = Path(scratch := tempfile.mkdtemp())
-    library = folder / f"block-{key}.so"
-    if not library.exists():
-        aside = Path(scratch) / library.name
-        subprocess.run(
-            [compiler, *FLAGS, "-shared", "-fPIC", str(SOURCE), "-o", str(aside)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        aside.replace(library)
-    if Path(scratch) != folder:
-        shutil.rmtree(scratch)
-    return library
+        folder = aside = Path(tempfile.mkdtemp())
+    try:
+        command = [compiler, *FLAGS, "-shared", "-fPIC", str(SOURCE), "-o", str(aside / library.name)]
+        subprocess.run(command, capture_output=True, text=True, check=True)
+        return (aside / library.name).replace(folder / library.name)
+    finally:
+        if aside != folder:
+            shutil.rmtree(aside)

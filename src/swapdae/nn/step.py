@@ -71,16 +71,16 @@ class Step:
         self.optimizer.zero_grad(set_to_none=True)
         total = clean.new_zeros(())
         try:
-            for part in zip(*(x.split(self._micro) for x in (clean, corrupted, mask)), strict=True):
-                total += self._part(*part, share=len(part[0]) / len(clean))
+            for clean_part, corrupted_part, mask_part in zip(
+                *(torch.split(x, self._micro) for x in (clean, corrupted, mask)), strict=True
+            ):
+                total += self._part(clean_part, corrupted_part, mask_part, len(clean_part) / len(clean))
         except torch.OutOfMemoryError:
             self._micro = min(self._micro, len(clean))
             if self._micro == 1:
                 raise
             logger.warning("out of memory with %d rows at once, going on with half as many", self._micro)
             self._micro = -(-self._micro // 2)
-            if self._device.kind == "cuda":
-                torch.cuda.empty_cache()
             return None
         return total
 
@@ -117,7 +117,7 @@ class Recording:
         return self._result.clone()
 
     def _aside(self, rows: Rows) -> Tensor:
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             result = self._step(rows)
