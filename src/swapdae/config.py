@@ -143,14 +143,21 @@ class BottleneckConfig(Strict):
 
 
 class LossConfig(Strict):
-    """Weights of the loss: `emphasis` on corrupted cells (1 - emphasis on the others), `mask` on the mask head."""
+    """Weights of the loss: `emphasis` on corrupted cells (1 - emphasis on the others), `mask` on the mask head, which 0
+    leaves out. categories: "softmax" over a column's levels, every source column weighing the same, or "binary" for
+    each one-hot column by itself (the published way)."""
 
+    categories: Literal["softmax", "binary"] = "softmax"
     emphasis: Rate = 0.75
-    mask: float = Field(2.0, ge=0)
+    mask: float = Field(0.0, ge=0)
 
 
 class TrainingConfig(Strict):
-    """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0."""
+    """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0.
+
+    compile: on a CPU, build and use the transformer block's own C++ code. cuda_graph: on a GPU, record the whole step
+    once and replay it. Both fall back, with a warning, where they do not work.
+    """
 
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(384, ge=2)
@@ -160,6 +167,8 @@ class TrainingConfig(Strict):
     schedule: Literal["exponential", "cosine"] = "cosine"
     decay: float = Field(0.998, gt=0, le=1)
     warmup: Rate = 0.05  # share of all steps
+    compile: bool = True
+    cuda_graph: bool = False
 
 
 class DaeConfig(Strict):

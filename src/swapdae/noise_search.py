@@ -20,7 +20,8 @@ from swapdae.heads import HEADS
 from swapdae.heads.interface import Trial
 from swapdae.nn.autoencoder import Autoencoder
 from swapdae.nn.device import Device
-from swapdae.nn.fit import Epoch, fit_autoencoder, read_features
+from swapdae.nn.fit import fit_autoencoder, read_features
+from swapdae.nn.position import Epoch
 from swapdae.preprocess import Encoder
 from swapdae.tuning import Report, TrialResult, search
 

@@ -5,6 +5,7 @@ docs/method.md gives the formulas. The plain stack is the network it grew from.
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import torch
@@ -12,18 +13,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapdae.config import BottleneckConfig, DaeConfig, LossConfig, StackConfig, TransformerConfig
+from swapdae.nn.fused_block import FusedBlock, fused_kernels
 from swapdae.preprocess import Layout
+
+WEIGHTS = (
+    *("qkv.weight", "qkv.bias", "out.weight", "out.bias", "norm_attention.weight", "norm_attention.bias"),
+    *("feedforward.0.weight", "feedforward.0.bias", "feedforward.2.weight", "feedforward.2.bias"),
+    *("norm_feedforward.weight", "norm_feedforward.bias"),
+)
 
 
 class Block(nn.Module):
     """Post-norm transformer encoder block on (batch, tokens, d), no dropout.
 
-    Attention is written out as two products: at 8 tokens of 16 dimensions a head, the fused CPU kernel is slower.
+    With `compiled` it runs as one function on a CPU (FusedBlock), where a compiler is found and the sizes are usual.
+    Elsewhere attention is written out as two products: at 8 tokens of 16 dimensions a head, torch's fused kernel for
+    CPUs is slower.
     """
 
-    def __init__(self, d: int, n_heads: int, d_feedforward: int) -> None:
+    def __init__(self, d: int, n_heads: int, d_feedforward: int, *, compiled: bool = True) -> None:
         super().__init__()
-        self.n_heads = n_heads
+        self.n_heads, self.d_feedforward, self.compiled = n_heads, d_feedforward, compiled
         self.qkv = nn.Linear(d, 3 * d)
         self.out = nn.Linear(d, d)
         self.norm_attention = nn.LayerNorm(d)
@@ -34,6 +44,11 @@ class Block(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        if self.compiled and fused_kernels(x, dtype, self.n_heads, self.d_feedforward) is not None:
+            weights = (self.get_parameter(name) for name in WEIGHTS)
+            fused: Tensor = FusedBlock.apply(x, dtype, self.n_heads, *weights)  # type: ignore[no-untyped-call]
+            return fused
         batch, tokens, d = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         query, key, value = qkv[0], qkv[1], qkv[2]
@@ -46,14 +61,15 @@ class Block(nn.Module):
 class TransformerBody(nn.Module):
     """One wide linear-ReLU layer cut into subspaces, which are the tokens of transformer blocks."""
 
-    def __init__(self, n_inputs: int, config: TransformerConfig) -> None:
+    def __init__(self, n_inputs: int, config: TransformerConfig, *, compiled: bool = True) -> None:
         super().__init__()
         self.shape = (config.n_subspaces, config.d_subspace)
         self.d_last = config.n_subspaces * config.d_subspace
         self.d_features = config.n_blocks * self.d_last
         self.excite = nn.Linear(n_inputs, self.d_last)
         self.blocks = nn.ModuleList(
-            Block(config.d_subspace, config.n_heads, config.d_feedforward) for _ in range(config.n_blocks)
+            Block(config.d_subspace, config.n_heads, config.d_feedforward, compiled=compiled)
+            for _ in range(config.n_blocks)
         )
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -103,20 +119,21 @@ class Output(NamedTuple):
     """Of one batch: the body's outputs by block, mask logits and reconstruction, both (batch, n_inputs)."""
 
     blocks: list[Tensor]
-    mask_logits: Tensor
+    mask_logits: Tensor | None  # None where loss.mask is 0
     reconstruction: Tensor
 
 
 class Autoencoder(nn.Module):
-    """Body, mask head, and a reconstruction head that also sees the predicted mask."""
+    """Body, mask head (unless its loss weighs nothing), and a reconstruction head that also sees the predicted mask."""
 
     def __init__(self, layout: Layout, config: DaeConfig) -> None:
         super().__init__()
         n_inputs = layout.n_inputs
         self.layout = layout
         self.body = _body(n_inputs, config)
-        self.mask_head = nn.Linear(self.body.d_last, n_inputs)
-        self.reconstruction_head = nn.Linear(self.body.d_last + n_inputs, n_inputs)
+        n_mask = n_inputs if config.loss.mask else 0
+        self.mask_head = nn.Linear(self.body.d_last, n_inputs) if n_mask else None
+        self.reconstruction_head = nn.Linear(self.body.d_last + n_mask, n_inputs)
 
     @property
     def d_features(self) -> int:
@@ -124,6 +141,8 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         blocks, last = self.body(x)
+        if self.mask_head is None:
+            return Output(blocks, None, self.reconstruction_head(last))
         mask_logits = self.mask_head(last)
         reconstruction = self.reconstruction_head(torch.cat([last, mask_logits.to(last.dtype)], dim=1))
         return Output(blocks, mask_logits, reconstruction)
@@ -136,21 +155,26 @@ class Autoencoder(nn.Module):
 def _body(n_inputs: int, config: DaeConfig) -> TransformerBody | StackBody | BottleneckBody:
     body = config.body
     if isinstance(body, TransformerConfig):
-        return TransformerBody(n_inputs, body)
+        return TransformerBody(n_inputs, body, compiled=config.training.compile)
     if isinstance(body, StackConfig):
         return StackBody(n_inputs, body)
     return BottleneckBody(n_inputs, body)
 
 
 def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout, config: LossConfig) -> Tensor:
-    """Emphasised reconstruction (binary cross-entropy on 0/1 columns, squared error on numbers) plus the mask's loss.
+    """Emphasised reconstruction plus the mask's loss. clean: (batch, n_inputs); mask: the same, True where corrupted."""
+    reconstruct = _by_cell if config.categories == "binary" else _by_column
+    loss = reconstruct(output.reconstruction.float(), clean, mask, layout, config.emphasis)
+    if output.mask_logits is None:
+        return loss
+    return loss + config.mask * F.binary_cross_entropy_with_logits(output.mask_logits.float(), mask.float())
 
-    The two kinds are weighed by their number of source columns, as published: (10/24) and (14/24) for 10 categorical
-    and 14 numerical ones. clean: (batch, n_inputs); mask: the same, True where corrupted.
-    """
+
+def _by_cell(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layout, emphasis: float) -> Tensor:
+    """As published: binary cross-entropy on 0/1 columns, squared error on numbers, the two kinds weighed by their number
+    of source columns: (10/24) and (14/24) for 10 categorical and 14 numerical ones."""
     n_binary = layout.n_binary
-    weight = torch.where(mask, config.emphasis, 1 - config.emphasis)
-    reconstruction = output.reconstruction.float()
+    weight = torch.where(mask, emphasis, 1 - emphasis)
     n_cat = len(layout.categorical) + layout.n_indicators
     share = n_cat / (n_cat + layout.n_numbers)
     loss = reconstruction.new_zeros(())
@@ -162,4 +186,23 @@ def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout
     if layout.n_numbers:
         error = (reconstruction[:, n_binary:] - clean[:, n_binary:]).square()
         loss = loss + (1 - share) * (weight[:, n_binary:] * error).mean()
-    return loss + config.mask * F.binary_cross_entropy_with_logits(output.mask_logits.float(), mask.float())
+    return loss
+
+
+def _by_column(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layout, emphasis: float) -> Tensor:
+    """Every source column weighs the same: cross-entropy over a category's levels, in units of a blind guess among them;
+    squared error of a number, in units of its variance. A level that the encoder has not seen costs nothing."""
+    losses, start = [], 0
+    for n_levels in layout.n_levels:
+        block = slice(start, start + n_levels)
+        weight = torch.where(mask[:, block].any(dim=1), emphasis, 1 - emphasis)
+        entropy = -(clean[:, block] * reconstruction[:, block].log_softmax(dim=1)).sum(dim=1)
+        losses.append((weight * entropy).mean() / math.log(max(2, n_levels)))
+        start += n_levels
+    weight = torch.where(mask[:, start:], emphasis, 1 - emphasis)
+    n = layout.n_indicators
+    entropy = F.binary_cross_entropy_with_logits(reconstruction[:, start:][:, :n], clean[:, start:][:, :n], reduction="none")
+    losses.extend((weight[:, :n] * entropy).mean(dim=0) / math.log(2))
+    error = (reconstruction[:, layout.n_binary :] - clean[:, layout.n_binary :]).square()
+    losses.extend((weight[:, n:] * error).mean(dim=0))
+    return torch.stack(losses).mean()

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from swapdae.config import DaeConfig, TrainingConfig
-from swapdae.nn.autoencoder import Autoencoder, autoencoder_loss
+from swapdae.nn.autoencoder import Autoencoder
 from swapdae.nn.checkpoint import Parts, State, load_checkpoint, save_checkpoint
 from swapdae.nn.deferred_signals import DeferredSignals
 from swapdae.nn.device import Device
 from swapdae.nn.position import Epoch, Position
 from swapdae.nn.progress_bar import progress_bar
+from swapdae.nn.step import Step
 from swapdae.nn.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.preprocess import Codes, Layout
 
@@ -67,8 +68,8 @@ def fit_autoencoder(
         torch.manual_seed(seed)
         model = Autoencoder(layout, config).to(device.device)
     rows = Rows.of(codes, device.device)
-    noise = SwapNoise(config.noise, layout, device.device, generator)
-    loop = _Loop(model, generator, rows, noise, config, device, seed)
+    step = Step(model, SwapNoise(config.noise, layout, device.device, generator), config, device)
+    loop = _Loop(model, step, generator, rows, config, device, seed)
     if scratch is not None:
         loop.keep_in(scratch)
     with (
@@ -79,39 +80,25 @@ def fit_autoencoder(
     return model.eval(), loop.at.log
 
 
-def _optimizer(model: torch.nn.Module, config: TrainingConfig, device: Device) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    if config.optimizer == "adam":
-        return torch.optim.Adam([*decayed, *plain], lr=config.learning_rate, fused=True)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
 class _Loop:
     """One training: its pieces, where it stands, and the state at the epoch's start to go back to."""
 
     def __init__(
         self,
         model: Autoencoder,
+        step: Step,
         generator: torch.Generator,
         rows: Rows,
-        noise: SwapNoise,
         config: DaeConfig,
         device: Device,
         seed: int,
     ) -> None:
-        self._model, self._generator, self._rows, self._noise = model, generator, rows, noise
+        self._model, self._step, self._generator, self._rows = model, step, generator, rows
         self._config, self._device, self._seed = config, device, seed
         # A short last batch is dropped, as published; a table shorter than one batch is one batch.
         self._batch = min(config.training.batch_size, len(rows))
         self.n_batches = len(rows) // self._batch
-        self._optimizer = _optimizer(model, config.training, device)
-        self._scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
-        self._parts = Parts(model, self._optimizer, generator, self._scaler)
+        self._parts = Parts(model, step.optimizer, generator, step.scaler)
         self.at = Position()
         self._unseen = torch.zeros(2, device=device.device)
         self._start: State | None = self._parts.copy()  # None once it has been gone back to
@@ -159,8 +146,7 @@ class _Loop:
         step = len(at.log) * self.n_batches + at.done
         rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
         rate *= 1.0 if at.rolled_back_at is None else LOWERED
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        self._step.set_learning_rate(rate)
         return rate
 
     def _look(self, order: torch.Tensor) -> float:
@@ -170,10 +156,9 @@ class _Loop:
         if self.at.done < self.n_batches or self.at.explodes(loss):
             return loss
         before = self._generator.get_state()
-        with torch.no_grad():
-            now, _ = self._loss(self._rows[order[: self._batch]])
+        now = float(self._step.loss(self._rows[order[: self._batch]]))
         self._generator.set_state(before)
-        return float(now)
+        return now
 
     def _end_epoch(self, rate: float, bar: Progress) -> None:
         at = self.at
@@ -225,21 +210,6 @@ class _Loop:
         log = self._scratch / "log.jsonl.part"
         log.write_text("".join(json.dumps(vars(epoch)) + "\n" for epoch in self.at.log), encoding="utf-8")
         log.replace(self._scratch / "log.jsonl")
-
-    def _step(self, rows: Rows) -> torch.Tensor:
-        loss, corrupted = self._loss(rows)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return torch.stack([loss.detach(), corrupted])
-
-    def _loss(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        clean, corrupted, mask = self._noise(rows)
-        with self._device.autocast():
-            output = self._model(corrupted)
-            loss = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
-        return loss, mask.float().mean()
 
 
 def read_features(

@@ -61,7 +61,7 @@ class SwapNoise:
     def __init__(self, config: NoiseConfig, layout: Layout, device: torch.device, generator: torch.Generator) -> None:
         self._config = config
         self._inputs = Inputs(layout, device)
-        self._generator = generator
+        self.generator = generator
         self._device = device
         source = (*layout.categorical, *layout.indicators, *layout.numbers)
         rates = [self._rate(name, j < len(layout.categorical)) for j, name in enumerate(source)]
@@ -83,12 +83,12 @@ class SwapNoise:
     def __call__(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         clean = self._inputs(rows)
         batch, n_units = len(rows), len(self._rates)
-        swap = torch.rand(batch, n_units, device=self._device, generator=self._generator) < self._rates
+        swap = torch.rand(batch, n_units, device=self._device, generator=self.generator) < self._rates
         if self._config.donor == "row":
-            donor = torch.randperm(batch, device=self._device, generator=self._generator)[:, None]
+            donor = torch.randperm(batch, device=self._device, generator=self.generator)[:, None]
             donor = donor.expand(batch, n_units)
         else:
-            donor = torch.randint(batch, (batch, n_units), device=self._device, generator=self._generator)
+            donor = torch.randint(batch, (batch, n_units), device=self._device, generator=self.generator)
         if self._config.unit == "one_hot":
             corrupted = torch.where(swap, clean.gather(0, donor), clean)
         else:
