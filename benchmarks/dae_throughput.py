@@ -194,7 +194,11 @@ def curves(body: str, codes: Codes, device: Device, n_epochs: int) -> dict[str, 
     config, n_batches = published(body), len(codes) // 384
     found = np.empty((2, len(SEEDS), n_epochs))
     for s, seed in enumerate(SEEDS):
-        for side, trained in enumerate((Engine(codes, config, device, seed), Baseline(codes, config, seed))):
+        sides: tuple[Callable[[], Any], ...] = (
+            Engine(codes, config, device, seed),
+            Baseline(codes, config, seed),
+        )
+        for side, trained in enumerate(sides):
             for epoch in range(n_epochs):
                 found[side, s, epoch] = np.mean([float(trained()) for _ in range(n_batches)])
     last = found[:, :, -1]
