@@ -48,7 +48,12 @@ def published(body: str) -> DaeConfig:
     columns = dict(zip(LAYOUT.categorical, RATES, strict=True))
     training = {"optimizer": "adam", "learning_rate": 3e-4, "batch_size": 384}
     return DaeConfig.model_validate(
-        {"body": {"kind": body}, "noise": {**noise, "columns": columns}, "training": training}
+        {
+            "body": {"kind": body},
+            "noise": {**noise, "columns": columns},
+            "loss": {"categories": "binary", "mask": 2},
+            "training": training,
+        }
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from swapdae.config import Experiment, NoiseConfig
-from swapdae.nn.fit import Epoch
+from swapdae.nn.position import Epoch
 from swapdae.noise_rule import HIGHEST, LOWEST, predictability, rule
 from swapdae.noise_search import PUBLISHED
 from swapdae.paths import here

@@ -12,7 +12,8 @@ from swapdae.errors import UserError
 from swapdae.features import RawFeatures
 from swapdae.metrics import METRICS
 from swapdae.nn.device import resolve_device
-from swapdae.nn.fit import Epoch, fit_autoencoder, read_features
+from swapdae.nn.fit import fit_autoencoder, read_features
+from swapdae.nn.position import Epoch
 from swapdae.noise_search import HIGHEST, LOWEST, Trainings, groups_of, search_noise
 from swapdae.preprocess import Encoder
 from swapdae.tuning import TrialResult, best_of

@@ -211,11 +211,14 @@ def test_exploding_loss_rolls_back_once_and_goes_on(caplog: pytest.LogCaptureFix
 
 def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst in steps 20 and 21 of 6 an epoch, which does not come again."""
+    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e-3)
+    _, calm = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     calls = itertools.count()
     monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None] * 3 + [24] * 5
-    assert max(epoch.loss for epoch in log[3:]) < 1.05 * log[2].loss
+    assert [epoch.loss for epoch in log[:3]] == [epoch.loss for epoch in calm[:3]]
+    assert max(epoch.loss for epoch in log) < 1.2 * max(epoch.loss for epoch in calm)
 
 
 def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +227,7 @@ def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytes
     monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, config(5, batch_size=50), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None, None, 3, 3, 3]
-    assert max(epoch.loss for epoch in log[2:]) < 1.05 * log[1].loss
+    assert max(epoch.loss for epoch in log) < 1.2 * log[0].loss  # not the thousands that those weights would give
 
 
 @pytest.mark.parametrize("rate", [1e6, 1e30])

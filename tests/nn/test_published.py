@@ -19,6 +19,8 @@ LAYOUT = Layout(
 N_ONE_HOT, N_NUMBERS, TOKENS, D = 56, 14, 8, 128
 RATES = [0.95, 0.4, 0.7, *[0.9] * 7]
 CPU = torch.device("cpu")
+PUBLISHED = LossConfig(categories="binary", mask=2)
+PUBLISHED = LossConfig(categories="binary", mask=2)
 
 
 def some_rows(n: int) -> Rows:
@@ -90,7 +92,7 @@ def naive_loss(mask_logits: Tensor, guess: Tensor, clean: Tensor, mask: Tensor) 
 def pair(kind: str) -> tuple[Any, Any]:
     """Ours and the naive one, with the naive one's weights."""
     torch.manual_seed(0)
-    ours: Any = Autoencoder(LAYOUT, DaeConfig.model_validate({"body": {"kind": kind}}))
+    ours: Any = Autoencoder(LAYOUT, DaeConfig.model_validate({"body": {"kind": kind}, "loss": PUBLISHED.model_dump()}))
     naive: Any = NaiveTransformer() if kind == "transformer" else NaiveStack()
     ours.mask_head.load_state_dict(naive.mask_head.state_dict())
     ours.reconstruction_head.load_state_dict(naive.reconstruction_head.state_dict())
@@ -129,7 +131,7 @@ def test_features_heads_and_loss_are_equal(kind: str) -> None:
         assert torch.allclose(ours.features(corrupted), features, atol=1e-5)
         assert torch.allclose(output.mask_logits, mask_logits, atol=1e-5)
         assert torch.allclose(output.reconstruction, guess, atol=1e-5)
-        loss = autoencoder_loss(output, clean, mask, LAYOUT, LossConfig())
+        loss = autoencoder_loss(output, clean, mask, LAYOUT, PUBLISHED)
         assert loss.item() == pytest.approx(naive_loss(mask_logits, guess, clean, mask.float()).item(), abs=1e-5)
 
 
@@ -138,7 +140,7 @@ def test_gradients_are_equal(kind: str) -> None:
     ours, naive = pair(kind)
     clean = Inputs(LAYOUT, CPU)(some_rows(32))
     mask = torch.zeros_like(clean).bool()
-    torch.autograd.backward(autoencoder_loss(ours(clean), clean, mask, LAYOUT, LossConfig()))
+    torch.autograd.backward(autoencoder_loss(ours(clean), clean, mask, LAYOUT, PUBLISHED))
     _, mask_logits, guess = naive(clean)
     torch.autograd.backward(naive_loss(mask_logits, guess, clean, mask.float()))
     first, first_naive = (

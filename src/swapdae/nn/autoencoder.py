@@ -162,7 +162,7 @@ def _body(n_inputs: int, config: DaeConfig) -> TransformerBody | StackBody | Bot
 
 
 def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout, config: LossConfig) -> Tensor:
-    """Emphasised reconstruction plus the mask's loss. clean: (batch, n_inputs); mask: the same, True where corrupted."""
+    """Emphasised reconstruction plus the mask's loss. clean, mask: (batch, n_inputs), the mask True where corrupted."""
     reconstruct = _by_cell if config.categories == "binary" else _by_column
     loss = reconstruct(output.reconstruction.float(), clean, mask, layout, config.emphasis)
     if output.mask_logits is None:
@@ -171,8 +171,8 @@ def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout
 
 
 def _by_cell(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layout, emphasis: float) -> Tensor:
-    """As published: binary cross-entropy on 0/1 columns, squared error on numbers, the two kinds weighed by their number
-    of source columns: (10/24) and (14/24) for 10 categorical and 14 numerical ones."""
+    """As published: binary cross-entropy on 0/1 columns, squared error on numbers. The two kinds are weighed by their
+    number of source columns: (10/24) and (14/24) for 10 categorical and 14 numerical ones."""
     n_binary = layout.n_binary
     weight = torch.where(mask, emphasis, 1 - emphasis)
     n_cat = len(layout.categorical) + layout.n_indicators
@@ -190,8 +190,8 @@ def _by_cell(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layout
 
 
 def _by_column(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layout, emphasis: float) -> Tensor:
-    """Every source column weighs the same: cross-entropy over a category's levels, in units of a blind guess among them;
-    squared error of a number, in units of its variance. A level that the encoder has not seen costs nothing."""
+    """Every source column weighs the same: cross-entropy over a category's levels, in units of a blind guess among
+    them; squared error of a number, in units of its variance. A level that the encoder has not seen costs nothing."""
     losses, start = [], 0
     for n_levels in layout.n_levels:
         block = slice(start, start + n_levels)
@@ -201,7 +201,8 @@ def _by_column(reconstruction: Tensor, clean: Tensor, mask: Tensor, layout: Layo
         start += n_levels
     weight = torch.where(mask[:, start:], emphasis, 1 - emphasis)
     n = layout.n_indicators
-    entropy = F.binary_cross_entropy_with_logits(reconstruction[:, start:][:, :n], clean[:, start:][:, :n], reduction="none")
+    guess, true = (x[:, start : layout.n_binary] for x in (reconstruction, clean))
+    entropy = F.binary_cross_entropy_with_logits(guess, true, reduction="none")
     losses.extend((weight[:, :n] * entropy).mean(dim=0) / math.log(2))
     error = (reconstruction[:, layout.n_binary :] - clean[:, layout.n_binary :]).square()
     losses.extend((weight[:, n:] * error).mean(dim=0))

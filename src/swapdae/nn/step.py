@@ -99,7 +99,7 @@ class Step:
     def loss(self, rows: Rows) -> Tensor:
         """The mean loss of some rows, which are not trained on."""
         batch = self._noise(rows)
-        parts = zip(*(x.split(self._micro) for x in batch), strict=True)
+        parts = zip(*(torch.split(x, self._micro) for x in batch), strict=True)
         return torch.stack([self._loss(*part) * (len(part[0]) / len(rows)) for part in parts]).sum()
 
 
