@@ -104,8 +104,8 @@ class NoiseConfig(Strict):
 
     unit: Literal["column", "one_hot"] = "column"
     donor: Literal["row", "cell"] = "cell"
-    categorical: Rate = 0.15
-    numerical: Rate = 0.15
+    categorical: Rate = 0.1
+    numerical: Rate = 0.25
     columns: dict[str, Rate] = {}
 
 
@@ -160,9 +160,9 @@ class TrainingConfig(Strict):
     """
 
     epochs: int = Field(20, ge=1)
-    batch_size: int = Field(384, ge=2)
+    batch_size: int = Field(512, ge=2)
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     schedule: Literal["exponential", "cosine"] = "cosine"
     decay: float = Field(0.998, gt=0, le=1)
