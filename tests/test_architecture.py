@@ -13,6 +13,7 @@ FLOORS = [
     {"errors", "paths", "metrics", "strict"},
     {"config", "stage"},
     {"csv_file", "data", "folds", "preprocess", "features", "moments", "cross_fit", "blend", "submission"},
+    {"activations", "ablation"},
     {"nn"},
     {"estimators", "heads", "competition_hosts"},
     {"tuning"},
