@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dpotri
 
 from swapdae.moments import FoldMoments, Solution, centre, predict
 
@@ -18,11 +19,13 @@ Array = NDArray[Any]
 
 
 def inverse(gram: Array, alpha: float) -> Array:
-    """P = (gram + alpha I)^-1, (d, d)."""
+    """P = (gram + alpha I)^-1, (d, d). Raises LinAlgError where that is not positive definite."""
     penalized = gram.copy()
     penalized[np.diag_indices_from(penalized)] += alpha
-    solved: Array = cho_solve(cho_factor(penalized, overwrite_a=True), np.eye(len(gram)), overwrite_b=True)
-    return solved
+    triangle = cholesky(penalized, lower=True, overwrite_a=True)
+    lower, _ = dpotri(triangle, lower=1, overwrite_c=1)  # a third of the work of solving for the identity
+    p: Array = np.tril(lower) + np.tril(lower, -1).T
+    return p
 
 
 def without(coef: Array, p: Array, columns: Array) -> Array:
@@ -34,38 +37,41 @@ def without(coef: Array, p: Array, columns: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """Squared errors of held-out rows. whole: (n,), all columns. dropped: (n_sets, n), each set dropped by itself."""
+    """Squared errors of held-out rows. whole: (n,), all columns. dropped: (n_sets, n), each set dropped by itself.
+
+    alpha: the penalty used.
+    """
 
     whole: Array
     dropped: Array
+    alpha: float
 
 
-def ablate(x: Array, y: Array, folds: Array, sets: Sequence[Array], alpha: float) -> Ablation:
+def ablate(x: Array, y: Array, folds: Array, sets: Sequence[Array], alphas: Sequence[float]) -> Ablation:
     """Cross-fitted ridge on x, (n, d), with all columns and refitted without each set of columns.
 
-    y: (n,), or (n, k) of which squared errors are summed. folds: (n,), numbered from 0.
+    y: (n,), or (n, k) of which squared errors are summed. folds: (n,), numbered from 0. Of the penalties `alphas` that
+    with the least error on fold 0 is taken.
     """
     targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     moments = FoldMoments(lambda fold: (x,), targets, folds, shared=True)
+    rows = np.flatnonzero(folds == 0)
+    alpha = float(alphas[int(_errors(x, targets, rows, moments.solve(0, alphas)).mean(axis=1).argmin())])
     errors = np.zeros((1 + len(sets), len(y)))
     for fold in range(int(folds.max()) + 1):
         problem = centre(moments.training(fold), scale=False)
         p = inverse(problem.gram, alpha)
         whole = p @ problem.projection
         coef = np.stack([whole, *(without(whole, p, columns) for columns in sets)])
-        solution = Solution(coef, problem.y_mean - problem.x_mean @ coef)
         rows = np.flatnonzero(folds == fold)
-        errors[:, rows] = ((predict((x,), rows, solution) - targets[rows]) ** 2).sum(axis=2)
-    return Ablation(errors[0], errors[1:])
+        errors[:, rows] = _errors(x, targets, rows, Solution(coef, problem.y_mean - problem.x_mean @ coef))
+    return Ablation(errors[0], errors[1:], alpha)
 
 
-def best_penalty(x: Array, y: Array, folds: Array, alphas: Sequence[float]) -> float:
-    """The penalty with the least squared error on fold 0."""
-    targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-    rows = np.flatnonzero(folds == 0)
-    solution = FoldMoments(lambda fold: (x,), targets, folds, shared=True).solve(0, alphas)
-    errors = ((predict((x,), rows, solution) - targets[rows]) ** 2).sum(axis=(1, 2))
-    return float(alphas[int(errors.argmin())])
+def _errors(x: Array, targets: Array, rows: Array, solution: Solution) -> Array:
+    """(n_solutions, len(rows)): squared errors, summed over targets."""
+    summed: Array = ((predict((x,), rows, solution) - targets[rows]) ** 2).sum(axis=2)
+    return summed
 
 
 def like_sets(sets: Sequence[Array], candidates: Callable[[int], Array], n_draws: int, seed: int) -> list[list[Array]]:

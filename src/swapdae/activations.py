@@ -127,7 +127,8 @@ def cluster(x: Array, n_clusters: int, seed: int) -> NDArray[np.int64]:
     n_clusters: lowered to the number of rows where there are fewer.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(x))[:FIT_ROWS])
-    means = MiniBatchKMeans(min(n_clusters, len(chosen)), random_state=seed, batch_size=1024, n_init=1)
+    k = min(n_clusters, len(chosen))
+    means = MiniBatchKMeans(k, random_state=seed, batch_size=1024, init_size=4 * k, n_init=1)
     means.fit(x[chosen].astype(np.float32))
     return np.concatenate([means.predict(block.astype(np.float32)) for block in row_blocks(x)]).astype(np.int64)
 

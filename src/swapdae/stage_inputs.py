@@ -37,6 +37,11 @@ def dae(run: Run) -> Inputs:
     return inputs
 
 
+def activations(run: Run) -> Inputs:
+    config = run.experiment.activations.model_dump(mode="json")
+    return {"dae": _key(dae(run)), "activations": config, "folds": _folds(run)}
+
+
 def _head(run: Run, head: str) -> dict[str, Any]:
     """A head's configuration with its parameters in full: a default that changes in the code changes the key."""
     config = run.experiment.heads[head].model_dump(mode="json")

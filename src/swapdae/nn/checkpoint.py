@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from swapdae.errors import UserError
@@ -77,3 +77,14 @@ def load_checkpoint(
 def save_weights(file: Path, model: nn.Module) -> None:
     """A network's weights alone."""
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, file)
+
+
+def load_weights(file: Path, model: nn.Module) -> None:
+    """A network's weights alone, in place. Raises UserError for a damaged file or another network's weights."""
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); delete the stage's folder to make it anew") from None
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"{file}: weights of another network: {reason}; delete the stage's folder") from None
