@@ -10,6 +10,7 @@ from swapdae.activations import (
     agreement,
     cluster,
     containment,
+    exclusive,
     file_blocks,
     firing_counts,
     interval,
@@ -92,11 +93,17 @@ def test_halves_of_a_cluster(active: Active) -> None:
     assert np.allclose(found[:2], [1 / 2, 1 / 3]) and np.isnan(found[2])  # halves of one row each; row 4 has none
 
 
-def test_specialised_units(active: Active) -> None:
+def test_exclusive_units(active: Active) -> None:
     counts = firing_counts(active, LABELS, 3)
-    assert specialised(counts, 1.0).tolist() == [0, -1, 1, 1, -1]
-    assert specialised(np.array([[6, 5, 8], [4, 5, 2]]), 0.7).tolist() == [-1, -1, 0]
-    assert specialised(np.array([[6, 5, 8], [4, 5, 2]]), 0.5).tolist() == [0, -1, 0]  # a tie owns nothing
+    assert exclusive(counts, 1.0).tolist() == [0, -1, 1, 1, -1]
+    assert exclusive(np.array([[6, 5, 8], [4, 5, 2]]), 0.7).tolist() == [-1, -1, 0]
+
+
+def test_specialised_units_fire_more_often_inside_than_outside(active: Active) -> None:
+    counts = firing_counts(active, LABELS, 3)
+    # Inside less outside, units 0 to 4: cluster 0: 1, 1/6, -2/3, -1/3, 0; cluster 1: -2/3, 1/6, 1, 1/2, 0;
+    # cluster 2, whose one row has no active unit: -1/2, -1/2, -1/2, -1/4, 0.
+    assert specialised(counts, np.array([2, 2, 1]), 2).tolist() == [[0, 1], [2, 3], [3, 4]]
 
 
 def test_pairs_are_two_rows_of_one_cluster_each_as_often() -> None:

@@ -178,15 +178,25 @@ def split_half_iou(active: Active, labels: Array, n_clusters: int, seed: int) ->
     return found
 
 
-def specialised(counts: Array, purity: float) -> NDArray[np.int64]:
-    """(n_units,): the cluster that a unit belongs to, which holds more than half and at least `purity` of the rows
-    in which it fires; -1 where there is none. purity = 1: units that fire in one cluster only.
+def exclusive(counts: Array, purity: float) -> NDArray[np.int64]:
+    """(n_units,): the cluster that holds at least `purity` of the rows in which a unit fires; -1 where none does.
 
-    counts: (n_clusters, n_units), from firing_counts.
+    counts: (n_clusters, n_units), from firing_counts. purity: over 1/2; at 1, units that fire in one cluster only.
     """
     total, top = counts.sum(axis=0), counts.max(axis=0)
-    owner: NDArray[np.int64] = np.where((total > 0) & (top >= purity * total) & (2 * top > total), counts.argmax(0), -1)
+    owner: NDArray[np.int64] = np.where((total > 0) & (top >= purity * total), counts.argmax(axis=0), -1)
     return owner
+
+
+def specialised(counts: Array, sizes: Array, n: int) -> NDArray[np.int64]:
+    """(n_clusters, n): the n units of each cluster whose firing rate is the furthest above that in all other rows.
+
+    Also where no unit is exclusive a cluster has its most typical ones. sizes: (n_clusters,) rows.
+    """
+    inside = counts / np.maximum(sizes, 1)[:, None]
+    outside = (counts.sum(axis=0) - counts) / np.maximum(sizes.sum() - sizes, 1)[:, None]
+    order = np.argsort(outside - inside, axis=1, kind="stable")
+    return np.sort(order[:, :n], axis=1)
 
 
 # >>> Uncertainty

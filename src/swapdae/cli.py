@@ -15,7 +15,7 @@ from swapdae.config import DeviceName
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.stage import experiment_lock, state_of
-from swapdae.stages import STAGES, activations, blend, dae, download, heads, score, submit, tune
+from swapdae.stages import STAGES, activations, blend, dae, download, heads, report, score, submit, tune
 
 app = typer.Typer(
     help="Swap-noise denoising autoencoders for tabular competitions: download, train, tune, blend, submit.",
@@ -70,7 +70,7 @@ def _help(stage: ModuleType) -> str:
     return line[:1].upper() + line[1:]
 
 
-for _stage in (download, dae, activations, tune, heads, blend, score, submit):
+for _stage in (download, dae, activations, tune, heads, blend, score, submit, report):
     app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
 

@@ -108,7 +108,7 @@ def restored(
     for name, kind, width in zip(names, kinds, widths, strict=True):
         block = slice(start, start + width)
         start += width
-        cells = hit[:, block].any(axis=1)
+        cells: NDArray[np.bool_] = np.any(hit[:, block], axis=1)
         quality = _quality(kind, x[:, block], found[:, block], cells)
         columns.append(
             {

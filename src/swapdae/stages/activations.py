@@ -66,6 +66,7 @@ def _body(run: Run, scratch: Path) -> dict[str, Any]:
         "never_fires": never / active.n_units,
         "clusters": _clusters(active[rows], labels, config.clusters, seed),
         "noise": network.noise_curves(rows[probes], labels[probes], active, known),
+        "exclusive": int((study.exclusive(counts, config.purity) >= 0).sum()) / active.n_units,
         "ablation": _ablation(run, network, rows, x, labels, counts),
         "columns": network.restored(rows[probes]),
     }
@@ -165,45 +166,44 @@ class _Network:
 def _ablation(
     run: Run, network: _Network, rows: Array, x: Array, labels: Array, counts: Array
 ) -> dict[str, Any] | None:
-    """Drop a cluster's specialised units, refit ridge, and see who pays: rows of the cluster, or others.
+    """Drop a cluster's most specialised units, refit ridge, and see who pays: rows of the cluster, or others.
 
-    Controls drop as many random ones of the units that fire in the cluster. None where units are not features.
-    Errors are relative to the ridge's own mean squared error.
+    Controls drop as many random ones of the other units that fire in the cluster. None where units are not features.
+    Changes of the error are relative to the ridge's own mean squared error; so is the error of ridge on raw columns.
     """
     if x.shape[1] != counts.shape[1]:
         return None
-    seed, table, purity = run.experiment.seed, run.table, run.experiment.activations.purity
+    config, seed, table = run.experiment.activations, run.experiment.seed, run.table
     y = table.y[rows]
     targets = y if run.competition.task == "regression" else y[:, None] == np.arange(len(table.classes))
-    owner = study.specialised(counts, purity)
-    clusters = np.unique(owner[owner >= 0])
-    sets = [np.flatnonzero(owner == c) for c in clusters]
-    special, fire = np.flatnonzero(owner >= 0), counts.sum(axis=0) > 0
-    sets.append(special)
-    controls = like_sets(
-        sets,
-        lambda i: np.flatnonzero(((counts[clusters[i]] > 0) if i < len(clusters) else fire) & (owner < 0)),
-        N_CONTROLS,
-        seed,
-    )
-    found = ablate(x, targets, run.folds[rows], [*sets, *(s for drawn in controls for s in drawn)], ALPHAS)
+    sizes = np.bincount(labels, minlength=len(counts))
+    filled = np.flatnonzero(sizes)
+    sets = list(study.specialised(counts, sizes, config.specialised)[filled])
+    sets.append(np.unique(sets))
+
+    def others(i: int) -> Array:
+        fires = counts[filled[i]] > 0 if i < len(filled) else counts.sum(axis=0) > 0
+        return np.setdiff1d(np.flatnonzero(fires), sets[i])
+
+    controls = [drawn for draws in like_sets(sets, others, N_CONTROLS, seed) for drawn in draws]
+    found = ablate(x, targets, run.folds[rows], [*sets, *controls], ALPHAS)
     raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.folds[rows], [], ALPHAS)
     change = (found.dropped - found.whole) / found.whole.mean()
-    own, k = change[: len(clusters)], len(clusters)
-    control = change[len(sets) :].reshape(len(sets), N_CONTROLS, -1).mean(axis=1)
-    mine = labels == clusters[:, None]
-    effects = {"all": change[k], "all_control": control[k]}
-    if k:
-        effects |= {"inside": own[mine], "inside_control": control[:k][mine]}
-        effects |= {"outside": _rowwise(own, ~mine), "outside_control": _rowwise(control[:k], ~mine)}
+    own, control = change[: len(sets)], change[len(sets) :].reshape(len(sets), N_CONTROLS, -1).mean(axis=1)
+    mine = labels == filled[:, None]
     return {
         "alpha": found.alpha,
-        "purity": purity,
-        "n_specialised": len(special),
-        "n_clusters": k,
+        "n_clusters": len(filled),
+        "n_dropped": len(sets[0]),
+        "n_dropped_together": len(sets[-1]),
         "error": float(found.whole.mean()),
-        "error_raw": float(raw.whole.mean()),
-        **{name: interval(values) for name, values in effects.items()},
+        "raw": float(raw.whole.mean() / found.whole.mean() - 1),
+        "inside": interval(own[:-1][mine]),
+        "inside_control": interval(control[:-1][mine]),
+        "outside": interval(_rowwise(own[:-1], ~mine)),
+        "outside_control": interval(_rowwise(control[:-1], ~mine)),
+        "together": interval(own[-1]),
+        "together_control": interval(control[-1]),
     }
 
 
