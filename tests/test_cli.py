@@ -37,9 +37,9 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "blend: finished" in out
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and "running" not in out
-    assert out.count("done before, nothing to do") == 6
+    assert out.count("done before, nothing to do") == 7
     code, out, _ = swapdae("status", "tiny")
-    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 6 + ["missing"]
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 7 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
     assert set(found) == {"heads", "blend"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
     assert set(found["heads"]["ridge_dae"]) == {"features", "oof", "public", "private", "seconds"}
@@ -84,5 +84,19 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
-    for word in ("download", "dae", "tune", "heads", "blend", "score", "submit", "run", "status", "scores"):
+    for word in (
+        "download",
+        "dae",
+        "activations",
+        "tune",
+        "heads",
+        "blend",
+        "score",
+        "submit",
+        "report",
+        "run",
+        "status",
+        "scores",
+        "compare",
+    ):
         assert f" {word} " in out

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from swapdae import paths, scores
+from swapdae import compare, paths, scores
 from swapdae.config import DeviceName
 from swapdae.errors import UserError
 from swapdae.run import Run
@@ -80,7 +80,7 @@ def status(experiment: ExperimentName, debug: Debug = False) -> None:
     """Each stage: done, stale and why, or missing."""
     with _plainly(debug):
         run = Run.of(paths.here(), experiment)
-        for module in (*STAGES, submit):
+        for module in (*STAGES, submit, report):
             for stage in module.stages(run):
                 state = state_of(stage.directory, stage.inputs, verify=False)
                 print(f"{stage.name:28} {state.state:8} {state.why}".rstrip())
@@ -97,6 +97,18 @@ def show_scores(
         run = Run.of(paths.here(), experiment)
         found = scores.scores_of(run)
         print(json.dumps(found) if as_json else scores.table_of(run, found))
+
+
+@app.command("compare")
+def compare_experiments(
+    experiments: Annotated[list[str], typer.Argument(help="names of finished experiments; the first is the yardstick")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    debug: Debug = False,
+) -> None:
+    """Experiments of one competition side by side, with paired differences over folds and their uncertainty."""
+    with _plainly(debug):
+        found = compare.compare([Run.of(paths.here(), name) for name in experiments])
+        print(json.dumps(found) if as_json else compare.table_of(found))
 
 
 @app.command("list")

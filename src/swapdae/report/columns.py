@@ -25,7 +25,8 @@ def data(found: Results) -> Section:
         f"{len(table.numerical)} numerical columns; the target is {found.competition.target}.",
         "Drift of a number is the largest distance of the distribution functions of train and test (Kolmogorov-"
         "Smirnov), of a category half the sum of the differences of its levels' shares (total variation). Numbers "
-        f"without drift stay under {chance:.4f} in 95% of samples of this size; categories with many levels lie higher by chance.",
+        f"without drift stay under {chance:.4f} in 95% of samples of this size; categories with many levels lie "
+        "higher by chance.",
     ]
     names = sorted(table.train.columns, key=lambda name: -moved[name])
     rows = [_row(table, name, moved[name]) for name in names[:MOST_ROWS]]
@@ -72,7 +73,7 @@ def _drift_picture(names: list[str], moved: dict[str, float], chance: float) -> 
         axes.axvline(chance, color=ORANGE, linewidth=1.6, label="chance, of a number (95%)")
         axes.set_yticks(range(len(shown)), [shortened(name) for name in shown])
         axes.invert_yaxis()
-        axes.set_xlabel("distance of train and test (0: none, 1: all)")
+        axes.set_xlabel("distance of train and test")
         axes.locator_params(axis="x", nbins=5)
         axes.grid(visible=False, axis="y")
         legend(axes)

@@ -22,7 +22,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E0
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 MAP = "cividis"  # even in lightness, the same to colour-blind eyes
-WIDTH = 4.6  # inches: 440 pixels, so that 10 pt are legible on a phone too
+WIDTH = 4.1  # inches: 394 pixels, so that 10 pt are legible on a phone too
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 STYLE = {
     "svg.fonttype": "none",

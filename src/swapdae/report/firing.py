@@ -33,9 +33,9 @@ def activations(found: Results) -> Section:
         return Section("Activations", (NOT_RUN.format("activations"),))
     text = (
         f"{study['n_units']:,} units over {study['n_rows']:,} rows; {study['n_sampled']:,} train rows in clusters "
-        f"(k-means of the features), {study['n_probes']:,} of these corrupted. A unit is active where its output is over 0. "
-        "Brackets: 95% bootstrap intervals. The publication does not say which ratio of two rows its 0.95 is: all are "
-        "given.",
+        f"(k-means of the features), {study['n_probes']:,} of these corrupted. A unit is active where its output is "
+        "over 0. Brackets: 95% bootstrap intervals. The publication does not say which ratio of two rows its 0.95 is: "
+        "all are given.",
     )
     grids = [_figures_grid(study)]
     if study["ablation"]:
@@ -151,8 +151,8 @@ def _one_row(fires: Array) -> Picture:
         high=1,
     )
     alt = (
-        f"One row under {len(fires)} draws of the training's noise: {np.mean(share > 0.95):.1%} of all units are (nearly) "
-        f"always active, {np.mean((share > 0) & (share <= 0.95)):.1%} sometimes."
+        f"One row under {len(fires)} draws of the training's noise: {np.mean(share > 0.95):.1%} of all units are "
+        f"(nearly) always active, {np.mean((share > 0) & (share <= 0.95)):.1%} sometimes."
     )
     return picture("One row under noise", alt, plot, height=3.2)
 

@@ -30,7 +30,8 @@ def autoencoder(found: Results) -> Section:
     seconds = sum(training["seconds"] for training in trainings)
     text = [
         f"A {config.body.kind} of {last['n_inputs']:,} inputs and {last['d_features']:,} features, "
-        f"{config.scope.replace('_', ' ')}; {len(trainings)} trained, {seconds:,.0f} s on {report.device if report else '-'}."
+        f"{config.scope.replace('_', ' ')}; {len(trainings)} trained, {seconds:,.0f} s on "
+        f"{report.device if report else '-'}."
     ]
     pictures = [_curve(found.logs, name) for name in CURVES if found.logs and name in found.logs[0][0]]
     grids: tuple[Grid, ...] = ()
