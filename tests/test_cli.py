@@ -84,19 +84,19 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
-    for word in (
-        "download",
-        "dae",
-        "activations",
-        "tune",
-        "heads",
-        "blend",
-        "score",
-        "submit",
-        "report",
-        "run",
-        "status",
-        "scores",
-        "compare",
-    ):
+    stages = ("download", "dae", "activations", "tune", "heads", "blend", "score", "submit", "report")
+    for word in (*stages, "run", "status", "scores", "compare"):
         assert f" {word} " in out
+
+
+def test_report_ends_with_its_path_and_compare_shows_both(tiny: Paths) -> None:
+    tiny.experiment_file("tinier").write_text(TINY.replace("width = 8", "width = 4"))
+    for name in ("tiny", "tinier"):
+        assert swapdae("run", name, "--device", "cpu")[0] == 0
+    code, out, _ = swapdae("report", "tiny")
+    page = tiny.oof("tiny") / "report.html"
+    assert code == 0 and out.splitlines()[-1] == str(page) and page.exists()
+    found = json.loads(swapdae("compare", "tiny", "tinier", "--json")[1])
+    assert list(found["experiments"]) == ["tiny", "tinier"]
+    assert "its 95% interval" in swapdae("compare", "tiny", "tinier")[1]
+    assert swapdae("compare", "tiny")[2] == "error: compare takes two experiments or more, by name\n"

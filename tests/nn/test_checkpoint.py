@@ -6,7 +6,7 @@ from torch import nn
 
 from swapdae.errors import UserError
 from swapdae.nn import checkpoint
-from swapdae.nn.checkpoint import load_checkpoint, save_checkpoint
+from swapdae.nn.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 
 
 def parts(width: int = 3) -> tuple[nn.Module, torch.optim.Optimizer, torch.Generator]:
@@ -49,3 +49,19 @@ def test_other_contents_are_refused_with_the_reason(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
     with pytest.raises(UserError, match="checkpoint has format = 1, this run 2"):
         load_checkpoint(file, *parts(), {"seed": 1})
+
+
+def test_weights_come_back_and_no_others(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    saved = nn.Linear(2, 3)
+    save_weights(file, saved)
+    model = nn.Linear(2, 3)
+    load_weights(file, model)
+    assert torch.equal(model.weight, saved.weight) and torch.equal(model.bias, saved.bias)
+    with pytest.raises(UserError, match="weights of another network"):
+        load_weights(file, nn.Linear(2, 4))
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(file, model)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(tmp_path / "none.safetensors", model)

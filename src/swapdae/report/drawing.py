@@ -151,5 +151,5 @@ def legend(axes: Axes, columns: int = 2) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, handlelength=1.4)
 
 
-def shortened(name: str, most: int = 16) -> str:
+def shortened(name: str, most: int = 15) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -89,7 +89,7 @@ def _columns_grid(found: Results, columns: list[dict[str, Any]]) -> Grid:
 def _columns_pictures(columns: list[dict[str, Any]]) -> list[Picture]:
     pictures = []
     for kind, what, label in (
-        ("category", "Categories restored", "share of corrupted cells restored right"),
+        ("category", "Categories restored", "share restored right"),
         ("number", "Numbers restored", "R2 over corrupted cells"),
     ):
         some = sorted(

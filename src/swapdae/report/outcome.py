@@ -93,7 +93,7 @@ def blend(found: Results) -> Section:
         pictures.append(picture(f"Correlation of {what}", alt, plot, height=3.6))
         losses = leave_one_out(oofs, y, found.folds, found.competition.metric_of)
         worst = names[int(np.argmax(losses))]
-        plot = bars(names, losses, f"{found.metric}: cost of leaving a head out")
+        plot = bars(names, losses, f"{found.metric}: cost of leaving it out")
         alt = f"How much worse the cross-fitted blend (least squares) is without a head. The most missed is {worst}."
         pictures.append(picture("Leave one out", alt, plot, height=bars_height(len(names))))
     return Section("Blend", (text,), pictures=tuple(pictures))

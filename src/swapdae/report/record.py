@@ -25,7 +25,7 @@ def tuning(found: Results) -> Section:
         if ranked := sorted(found.importances.get(head, {}).items(), key=lambda item: -item[1])[:12]:
             names, values = zip(*ranked, strict=True)
             alt = f"{names[0]} explains {values[0]:.0%} of the scores' variance over the trials."
-            plot = bars(names, values, "importance (fANOVA), sums to 1")
+            plot = bars(names, values, "importance (fANOVA)")
             pictures.append(picture(f"What matters for {head}", alt, plot, height=bars_height(len(names))))
         else:
             plain.append(head)
