@@ -100,6 +100,7 @@ def test_ids_are_the_pages_own(regression: str) -> None:
 
 def test_pictures_take_the_pages_ink(regression: str) -> None:
     assert "currentColor" in regression and "#010203" not in regression
+    assert "fill: var(--blue)" in regression and regression.count("#0072b2") == 1  # where the page says what it is
 
 
 def test_columns_of_numbers_stand_on_the_right() -> None:

@@ -1,4 +1,4 @@
-"""Pictures as inline SVG that take the page's font and ink, so that they are as legible in the dark as in the light."""
+"""Pictures as inline SVG that take the page's font, ink and blue: as legible in the dark as in the light."""
 
 import hashlib
 import io
@@ -62,7 +62,7 @@ def picture(title: str, alt: str, plot: Callable[[Axes], None], *, height: float
 
 def _inline(svg: str, title: str) -> str:
     """The <svg> element alone; its ids, which a page has in common, made its own or taken out."""
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(BLUE.lower(), "var(--blue)")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     own = "p" + hashlib.sha256(title.encode()).hexdigest()[:8]
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))

@@ -55,7 +55,7 @@ def _value(metric: Metric, y: Array, prediction: Array) -> float:
 def _folds_picture(found: Results, values: dict[str, Array]) -> Picture:
     def plot(axes: Axes) -> None:
         for i, points in enumerate(values.values()):
-            axes.plot(points, np.full(len(points), i), "o", color=BLUE, alpha=0.55, markersize=5)
+            axes.plot(points, np.full(len(points), i), "o", color=BLUE, alpha=0.7, markersize=5)
             axes.plot([np.mean(points)], [i], "|", color=ORANGE, markersize=16, markeredgewidth=2.5)
         axes.set_yticks(range(len(values)), [shortened(name) for name in values])
         axes.invert_yaxis()
