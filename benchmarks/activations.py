@@ -3,9 +3,9 @@
 python benchmarks/activations.py [--quick]: 500,000 x 4,608 float16 features in a file, 7% of them > 0 (quick: 50,000
 rows). Asked of both: active units of every row, units that never fire, units that can fire in each of 128 clusters, the
 IoU of every two clusters and of 4 pairs of rows per row (two of a cluster, clean against corrupted at two rates, two
-corruptions), and the share of each row's units outside its cluster's. Plain numpy compares features with 0 when it needs
-to; of pairs it is given every 25th, and their time is multiplied. Both run in processes of their own, and their answers
-must be the same. Prints a table, then one line of JSON: ratio, peak_rss_gb.
+corruptions), and the share of each row's units outside its cluster's. Plain numpy compares features with 0 when it
+needs to; of pairs it is given every 25th, and their time is multiplied. Both run in processes of their own, and their
+answers must be the same. Prints a table, then one line of JSON: ratio, peak_rss_gb.
 """
 
 import argparse

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from swapdae.cross_fit import fold_score
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.scores import scores_of
@@ -52,7 +53,8 @@ def compare(runs: Sequence[Run]) -> Comparison:
     for run, oof in zip(runs, oofs, strict=True):
         _, _, at = np.intersect1d(ids, run.table.train_ids, return_indices=True)
         y, folds, mine = run.table.y[at], run.folds[at], oof[at]
-        values = np.array([metric.value(y[folds == k], mine[folds == k]) for k in np.unique(folds)])
+        held_out = [folds == k for k in np.unique(folds)]
+        values = np.array([metric.value_of(fold_score(metric, y[rows], mine[rows])) for rows in held_out])
         first = values if first is None else first
         scores = scores_of(run)
         found[run.experiment.name] = {

@@ -62,6 +62,14 @@ def test_classes_have_pictures_of_their_own(task: Task) -> None:
     assert shown == {own, *common}
 
 
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_heads_that_learnt_nothing_are_shown_too(task: Task) -> None:
+    found = results(task)
+    found = replace(found, oofs={name: np.full(300, 0.5) for name in found.oofs})
+    for section in (result, blend, predictions):
+        assert all("nan" not in picture.alt for picture in section(found).pictures)
+
+
 def test_what_has_not_run_is_left_out_with_a_line() -> None:
     full = results()
     bare = replace(full, states={}, table=None, folds=None, oofs={}, tests={}, logs=[], activations={}, importances={})

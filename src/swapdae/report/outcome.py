@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from swapdae.blend import combine, nnls_weights
+from swapdae.cross_fit import fold_score
 from swapdae.metrics import Metric
 from swapdae.report.drawing import BLUE, COLOURS, ORANGE, bars, bars_height, legend, matrix, picture, shortened
 from swapdae.report.page import Grid, Picture, Section, text_of
@@ -37,31 +38,27 @@ def result(found: Results) -> Section:
 
 
 def fold_values(found: Results) -> dict[str, Array]:
-    """(n_folds,) metric of every head, and of the blend, cross-fitted, where the target is known."""
+    """(n_folds,) metric of every head and of the blend, cross-fitted; NaN where a fold lacks a class."""
     if found.table is None or found.folds is None:
         return {}
     y, folds, metric = found.table.y, found.folds, found.competition.metric_of
     held_out = [folds == k for k in np.unique(folds)]
     return {
-        name: np.array([_value(metric, y[mine], oof[mine]) for mine in held_out]) for name, oof in found.oofs.items()
+        name: np.array([metric.value_of(fold_score(metric, y[mine], oof[mine])) for mine in held_out])
+        for name, oof in found.oofs.items()
     }
-
-
-def _value(metric: Metric, y: Array, prediction: Array) -> float:
-    """NaN where a fold lacks a class."""
-    return metric.value(y, prediction) if metric.name != "auc" or len(np.unique(y)) > 1 else float("nan")
 
 
 def _folds_picture(found: Results, values: dict[str, Array]) -> Picture:
     def plot(axes: Axes) -> None:
         for i, points in enumerate(values.values()):
             axes.plot(points, np.full(len(points), i), "o", color=BLUE, alpha=0.7, markersize=5)
-            axes.plot([np.mean(points)], [i], "|", color=ORANGE, markersize=16, markeredgewidth=2.5)
+            axes.plot([np.nanmean(points)], [i], "|", color=ORANGE, markersize=16, markeredgewidth=2.5)
         axes.set_yticks(range(len(values)), [shortened(name) for name in values])
         axes.invert_yaxis()
         axes.set_xlabel(f"{found.metric} of one fold ({found.better})")
 
-    best = min(values, key=lambda name: -found.competition.metric_of.value_of(float(np.mean(values[name]))))
+    best = max(values, key=lambda name: found.competition.metric_of.value_of(float(np.nanmean(values[name]))))
     alt = f"A dot is a fold, an orange stroke the mean over folds. Best on average: {best}."
     return picture("Scores by fold", alt, plot, height=1.2 + 0.3 * len(values))
 
@@ -85,7 +82,8 @@ def blend(found: Results) -> Section:
     ]
     if len(names) > 1:
         errors = oofs - y if found.competition.task == "regression" else oofs
-        correlation = np.corrcoef(errors.reshape(len(names), -1))
+        with np.errstate(invalid="ignore", divide="ignore"):  # a head may predict one value only
+            correlation = np.nan_to_num(np.corrcoef(errors.reshape(len(names), -1)))
         what = "errors" if found.competition.task == "regression" else "predictions"
         off = correlation[~np.eye(len(names), dtype=bool)]
         alt = f"Out-of-fold {what} of two heads correlate by {off.min():.2f} to {off.max():.2f}."
@@ -150,10 +148,10 @@ def _against_target(y: Array, oof: Array, target: str) -> Picture:
         axes.set(xlabel="out-of-fold prediction", ylabel=target)
         legend(axes)
 
-    slope = float(np.cov(oof, y)[0, 1] / np.var(oof, ddof=1)) if np.ptp(oof) else float("nan")
-    alt = (
-        f"Correlation {np.corrcoef(oof, y)[0, 1]:.3f}; the target rises by {slope:.2f} where the prediction rises by 1."
-    )
+    alt = "Every prediction is the same."
+    if np.ptp(oof):
+        slope, correlation = np.cov(oof, y)[0, 1] / np.var(oof, ddof=1), np.corrcoef(oof, y)[0, 1]
+        alt = f"Correlation {correlation:.3f}; the target rises by {slope:.2f} where the prediction rises by 1."
     return picture("Target against prediction", alt, plot, height=3.4)
 
 

@@ -176,16 +176,7 @@ def _ablation(
     config, seed, table = run.experiment.activations, run.experiment.seed, run.table
     y = table.y[rows]
     targets = y if run.competition.task == "regression" else y[:, None] == np.arange(len(table.classes))
-    sizes = np.bincount(labels, minlength=len(counts))
-    filled = np.flatnonzero(sizes)
-    sets = list(study.specialised(counts, sizes, config.specialised)[filled])
-    sets.append(np.unique(sets))
-
-    def others(i: int) -> Array:
-        fires = counts[filled[i]] > 0 if i < len(filled) else counts.sum(axis=0) > 0
-        return np.setdiff1d(np.flatnonzero(fires), sets[i])
-
-    controls = [drawn for draws in like_sets(sets, others, N_CONTROLS, seed) for drawn in draws]
+    filled, sets, controls = _sets(counts, labels, config.specialised, seed)
     found = ablate(x, targets, run.folds[rows], [*sets, *controls], ALPHAS)
     raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.folds[rows], [], ALPHAS)
     change = (found.dropped - found.whole) / found.whole.mean()
@@ -205,6 +196,20 @@ def _ablation(
         "together": interval(own[-1]),
         "together_control": interval(control[-1]),
     }
+
+
+def _sets(counts: Array, labels: Array, n: int, seed: int) -> tuple[Array, list[Array], list[Array]]:
+    """Clusters that have rows; the n most specialised units of each, and last all of these; N_CONTROLS for each set."""
+    sizes = np.bincount(labels, minlength=len(counts))
+    filled = np.flatnonzero(sizes)
+    sets = list(study.specialised(counts, sizes, n)[filled])
+    sets.append(np.unique(sets))
+
+    def others(i: int) -> Array:
+        fires = counts[filled[i]] > 0 if i < len(filled) else counts.sum(axis=0) > 0
+        return np.setdiff1d(np.flatnonzero(fires), sets[i])
+
+    return filled, sets, [drawn for draws in like_sets(sets, others, N_CONTROLS, seed) for drawn in draws]
 
 
 def _rowwise(values: Array, chosen: Array) -> Array:
