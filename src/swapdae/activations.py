@@ -2,7 +2,7 @@
 
 A unit is active in a row where its output is > 0. After a ReLU that is the plain meaning. A transformer's features come
 out of LayerNorm, whose outputs are centred: there "> 0" only says "above what the norm learned to call its middle",
-which about half of all units are; the sparse units are those of the ReLU layers inside (swapdae.nn.units reads both).
+as nearly half of all units are; the sparse units are those of the ReLU layers inside (swapdae.nn.units reads both).
 
 Sets of units are kept as bits, 64 to a word: 500,000 rows of 4,608 units are 288 MB, and the sizes of intersections and
 unions are counts of bits.
