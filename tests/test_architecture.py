@@ -24,10 +24,11 @@ FLOORS = [
         "blend",
         "submission",
     },
+    {"activations", "ablation"},
     {"nn"},
-    {"estimators", "heads", "competition_hosts"},
+    {"estimators", "heads", "competition_hosts", "report"},
     {"tuning", "noise_search"},
-    {"run", "stage_inputs", "scores"},
+    {"run", "stage_inputs", "scores", "compare"},
     {"stages"},
     {"cli", "__main__"},
 ]
@@ -37,6 +38,8 @@ ALONE = {
     "optuna": "tuning",
     "kagglesdk": "competition_hosts",
     "typer": "cli",
+    "matplotlib": "report",
+    "jinja2": "report",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

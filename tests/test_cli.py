@@ -37,9 +37,9 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "blend: finished" in out
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and "running" not in out
-    assert out.count("done before, nothing to do") == 6
+    assert out.count("done before, nothing to do") == 7
     code, out, _ = swapdae("status", "tiny")
-    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 6 + ["missing"]
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 7 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
     assert set(found) == {"heads", "blend"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
     assert set(found["heads"]["ridge_dae"]) == {"features", "oof", "public", "private", "seconds"}
@@ -84,7 +84,8 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
-    for word in ("download", "dae", "tune", "heads", "blend", "score", "submit", "run", "status", "scores"):
+    stages = ("download", "dae", "activations", "tune", "heads", "blend", "score", "submit", "report")
+    for word in (*stages, "run", "status", "scores", "compare"):
         assert f" {word} " in out
 
 
@@ -99,3 +100,16 @@ def test_tune_noise_by_search_and_by_rule(tiny: Paths) -> None:
     assert swapdae("download", "tiny_noise")[0] == 0
     code, _, err = swapdae("tune-noise", "tiny", "--folds", "1")
     assert code == 1 and "tune-noise: folds: Input should be greater than or equal to 2" in err
+
+
+def test_report_ends_with_its_path_and_compare_shows_both(tiny: Paths) -> None:
+    tiny.experiment_file("tinier").write_text(TINY.replace("width = 8", "width = 4"))
+    for name in ("tiny", "tinier"):
+        assert swapdae("run", name, "--device", "cpu")[0] == 0
+    code, out, _ = swapdae("report", "tiny")
+    page = tiny.oof("tiny") / "report.html"
+    assert code == 0 and out.splitlines()[-1] == str(page) and page.exists()
+    found = json.loads(swapdae("compare", "tiny", "tinier", "--json")[1])
+    assert list(found["experiments"]) == ["tiny", "tinier"]
+    assert "its 95% interval" in swapdae("compare", "tiny", "tinier")[1]
+    assert swapdae("compare", "tiny")[2] == "error: compare takes two experiments or more, by name\n"

@@ -157,8 +157,10 @@ def test_the_script_runs_the_smoke_experiment_then_has_nothing_to_do(tmp_path: P
     assert (tmp_path / "submissions" / "smoke.csv").exists()
     assert "blend (cross-fitted)" in outputs[0]
     assert "running" in outputs[0] and "running" not in outputs[1]
-    table = [output[output.index("| rmse") :] for output in outputs]
-    assert table[0] == table[1]
+    tables = [[line for line in output.splitlines() if line.startswith("|")] for output in outputs]
+    assert tables[0] == tables[1]
+    page = tmp_path / "oof" / "smoke" / "report.html"
+    assert [output.splitlines()[-1] for output in outputs] == [str(page)] * 2 and page.exists()
 
 
 def test_missing_python_is_named_with_the_line_that_installs_it() -> None:

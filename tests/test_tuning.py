@@ -18,7 +18,7 @@ from swapdae.features import Rows
 from swapdae.heads import HEADS
 from swapdae.heads.interface import Head, Trial
 from swapdae.strict import Strict
-from swapdae.tuning import TrialResult, TuneResult, tune
+from swapdae.tuning import TrialResult, TuneResult, importances, tune
 from toy_problem import toy_problem
 
 Array = NDArray[Any]
@@ -233,3 +233,23 @@ def test_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _tune(tmp_path / "t.db", 4)
     out = capfd.readouterr()
     assert (out.out, out.err) == ("", "")
+
+
+def _searched(file: Path, n_trials: int) -> Path:
+    study = optuna.create_study(storage=f"sqlite:///{file}", study_name="tune", direction="maximize")
+    study.sampler = optuna.samplers.RandomSampler(seed=0)
+    study.optimize(lambda trial: trial.suggest_float("a", 0, 1) + 0.01 * trial.suggest_float("b", 0, 1), n_trials)
+    return file
+
+
+def test_importances_name_what_matters_and_leave_the_file_as_it_is(tmp_path: Path) -> None:
+    file = _searched(tmp_path / "study.sqlite", 20)
+    before = file.read_bytes()
+    found = importances(file, seed=0)
+    assert found["a"] > 0.9 and sum(found.values()) == pytest.approx(1)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+    assert importances(file, seed=0) == found
+
+
+def test_few_trials_have_no_importances(tmp_path: Path) -> None:
+    assert importances(_searched(tmp_path / "study.sqlite", 7), seed=0) == {}

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from swapdae import paths, scores
+from swapdae import compare, paths, scores
 from swapdae.config import DeviceName
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.stage import experiment_lock, state_of
-from swapdae.stages import STAGES, blend, dae, download, heads, score, submit, tune, tune_noise
+from swapdae.stages import STAGES, activations, blend, dae, download, heads, report, score, submit, tune, tune_noise
 from swapdae.strict import parse
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ def _help(stage: ModuleType) -> str:
     return line[:1].upper() + line[1:]
 
 
-for _stage in (download, dae, tune, heads, blend, score, submit):
+for _stage in (download, dae, activations, tune, heads, blend, score, submit, report):
     app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
 
@@ -107,7 +107,7 @@ def status(experiment: ExperimentName, debug: Debug = False) -> None:
     """Each stage: done, stale and why, or missing."""
     with _plainly(debug):
         run = Run.of(paths.here(), experiment)
-        for module in (*STAGES, submit):
+        for module in (*STAGES, submit, report):
             for stage in module.stages(run):
                 state = state_of(stage.directory, stage.inputs, verify=False)
                 print(f"{stage.name:28} {state.state:8} {state.why}".rstrip())
@@ -124,6 +124,18 @@ def show_scores(
         run = Run.of(paths.here(), experiment)
         found = scores.scores_of(run)
         print(json.dumps(found) if as_json else scores.table_of(run, found))
+
+
+@app.command("compare")
+def compare_experiments(
+    experiments: Annotated[list[str], typer.Argument(help="names of finished experiments; the first is the yardstick")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    debug: Debug = False,
+) -> None:
+    """Experiments of one competition side by side, with paired differences over folds and their uncertainty."""
+    with _plainly(debug):
+        found = compare.compare([Run.of(paths.here(), name) for name in experiments])
+        print(json.dumps(found) if as_json else compare.table_of(found))
 
 
 @app.command("list")

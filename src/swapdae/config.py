@@ -17,6 +17,7 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 DeviceName = Literal["auto", "cpu", "cuda"]
 FeatureName = Literal["raw", "dae", "raw+dae"]
+UnitsName = Literal["relu", "features"]
 
 
 # >>> Competition
@@ -184,6 +185,22 @@ class DaeConfig(Strict):
     training: TrainingConfig = TrainingConfig()
 
 
+class ActivationsConfig(Strict):
+    """The study of which units fire. units: "relu" are the outputs of ReLU layers, of a transformer those inside it;
+    "features" the outputs that heads read (the same, but for a transformer). Firing is counted over all rows; `rows`
+    train rows are clustered, `probes` of these are corrupted, at each of `rates` (of every column). purity: a unit is
+    exclusive to a cluster that holds this share of its firings. specialised: units dropped per cluster to see who pays.
+    """
+
+    units: UnitsName = "relu"
+    rows: int = Field(20_000, ge=100)
+    probes: int = Field(2_000, ge=20)
+    clusters: int = Field(128, ge=2)
+    rates: tuple[Rate, ...] = (0.0, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1.0)
+    purity: float = Field(0.9, gt=0.5, le=1)
+    specialised: int = Field(16, ge=1)
+
+
 class HeadConfig(Strict):
     """One head of the experiment: a kind of model on a feature set, tuned for `trials` finished trials (0: as given).
 
@@ -206,6 +223,7 @@ class Experiment(Strict):
     seed: int = 0
     rows: int | None = Field(None, ge=10)  # cap on train rows, drawn at random; None: all of them
     dae: DaeConfig = DaeConfig()
+    activations: ActivationsConfig = ActivationsConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
     @property

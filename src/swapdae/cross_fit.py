@@ -173,7 +173,7 @@ def cross_fit(
         oof[view.held_out] = _checked(model.predict(view.held_out), (len(view.held_out), *width), where)
         if test is not None and problem.n_test:
             test += _checked(model.predict(view.test), test.shape, where) / problem.n_folds
-        scores.append(_fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
+        scores.append(fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
         if on_fold is not None:
             on_fold(fold, scores[-1])
     return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y, oof))
@@ -187,8 +187,8 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
     return prediction
 
 
-def _fold_score(metric: Metric, y: Array, prediction: Array) -> float:
-    """AUC needs every class; a small fold may lack one. Its score is then NaN; the overall one is not."""
+def fold_score(metric: Metric, y: Array, prediction: Array) -> float:
+    """The metric's score of a fold's rows. AUC needs every class, and a small fold may lack one: then NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:

@@ -6,7 +6,7 @@ A stage's inputs hold the keys of the stages before it, so a change travels down
 from typing import Any
 
 from swapdae.run import Run
-from swapdae.stage import Inputs, key_of
+from swapdae.stage import Inputs, key_of, read_report
 
 
 def _key(inputs: Inputs) -> str:
@@ -46,6 +46,11 @@ def tune_noise(run: Run, effort: dict[str, Any]) -> Inputs:
         "seed": run.experiment.seed,
         "effort": effort,
     }
+
+
+def activations(run: Run) -> Inputs:
+    config = run.experiment.activations.model_dump(mode="json")
+    return {"dae": _key(dae(run)), "activations": config, "folds": _folds(run)}
 
 
 def _head(run: Run, head: str) -> dict[str, Any]:
@@ -88,3 +93,13 @@ def score(run: Run) -> Inputs:
 
 def submit(run: Run) -> Inputs:
     return {"blend": _key(blend(run)), "host": run.competition.host, "slug": run.competition.slug}
+
+
+def report(run: Run) -> Inputs:
+    """What there is, not what there should be: the page shows whatever stages have left, stale or not."""
+    names = ["download", "dae", "activations", "blend", "score", "submit"]
+    names += [f"{stage}/{head}" for stage in ("tune", "heads") for head in run.experiment.heads]
+    found = {name: read_report(run.directory(name)) for name in names}
+    made = {name: [report.key, report.files] if report else "absent" for name, report in found.items()}
+    wanted = _key(blend(run)) if not run.experiment.uses_dae else [_key(blend(run)), _key(activations(run))]
+    return {"stages": made, "wanted": wanted, "experiment": run.experiment.model_dump(mode="json")}

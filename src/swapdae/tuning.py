@@ -6,6 +6,8 @@ search and an uninterrupted one make the same draws. (A sampler re-created with 
 repeat itself.)
 """
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,6 +31,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Draw = Callable[[Trial], Strict]  # the params of a trial
 Report = Callable[[int, float], None]  # step and score so far; raises to stop a trial that is pruned
 Steps = Literal["folds", "epochs"]
+LEAST_TRIALS = 8  # complete ones, for importances
 P_WORSE = 0.15  # a trial that loses to the best in all of its first 3 folds (p = 1/8) is pruned
 
 
@@ -129,6 +133,26 @@ def search(
 def best_of(history: Sequence[TrialResult]) -> tuple[float, TrialResult]:
     """The best score and its trial, the first one of equals; one trial must have a score."""
     return max(((result.score, result) for result in history if result.score is not None), key=lambda pair: pair[0])
+
+
+def importances(storage_file: Path, seed: int) -> dict[str, float]:
+    """Share of the scores' variance that each parameter explains, by fANOVA over a search's complete trials.
+
+    Empty where they say nothing: under LEAST_TRIALS of them, or a single parameter or score.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:  # opening a study writes to its file, which is someone's output
+        storage = optuna.storages.RDBStorage(f"sqlite:///{shutil.copy(storage_file, folder)}")
+        try:
+            trials = optuna.load_study(study_name="tune", storage=storage).get_trials(states=(TrialState.COMPLETE,))
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    if len(trials) < LEAST_TRIALS or len(trials[0].params) < 2 or len({trial.value for trial in trials}) < 2:
+        return {}
+    study = optuna.create_study()
+    study.add_trials(trials)
+    return dict(get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed)))
 
 
 @contextmanager

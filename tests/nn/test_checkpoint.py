@@ -14,7 +14,7 @@ from torch import nn
 
 from swapdae.errors import UserError
 from swapdae.nn import checkpoint
-from swapdae.nn.checkpoint import Parts, load_checkpoint, save_checkpoint, save_weights
+from swapdae.nn.checkpoint import Parts, load_checkpoint, load_weights, save_checkpoint, save_weights
 
 
 def parts(width: int = 3, *, float16: bool = False) -> Parts:
@@ -165,3 +165,19 @@ def test_file_then_directory_are_brought_to_the_disk(tmp_path: Path, monkeypatch
     save_weights(tmp_path / "w.safetensors", nn.Linear(2, 3))
     assert synced == ["w.safetensors.part", tmp_path.name]
     assert set(load_file(tmp_path / "w.safetensors")) == {"weight", "bias"}
+
+
+def test_weights_come_back_and_no_others(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    saved = nn.Linear(2, 3)
+    save_weights(file, saved)
+    model = nn.Linear(2, 3)
+    load_weights(file, model)
+    assert torch.equal(model.weight, saved.weight) and torch.equal(model.bias, saved.bias)
+    with pytest.raises(UserError, match="weights of another network"):
+        load_weights(file, nn.Linear(2, 4))
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(file, model)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(tmp_path / "none.safetensors", model)

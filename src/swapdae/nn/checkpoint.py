@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from swapdae import __version__
@@ -119,3 +119,14 @@ def load_checkpoint(file: Path, parts: Parts, expected: dict[str, Any]) -> tuple
 def save_weights(file: Path, model: nn.Module) -> None:
     """A network's weights alone."""
     _write(file, {name: tensor.contiguous() for name, tensor in model.state_dict().items()}, {})
+
+
+def load_weights(file: Path, model: nn.Module) -> None:
+    """A network's weights alone, in place. Raises UserError for a damaged file or another network's weights."""
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); delete the stage's folder to make it anew") from None
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"{file}: weights of another network: {reason}; delete the stage's folder") from None

@@ -1,0 +1,1 @@
+"""An experiment as one HTML page: sections are pure functions of loaded results, pictures are inline SVG."""

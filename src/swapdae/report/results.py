@@ -1,0 +1,48 @@
+"""What the finished stages of an experiment have left, loaded: all that a page is made from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from swapdae.config import Competition, Experiment
+from swapdae.data import Table
+from swapdae.stage import State
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: see swapdae.scores.
+
+    table, folds (n_train,): None before the download. oofs, tests: predictions by head, and "blend" (its oof
+    cross-fitted). logs: one training log per autoencoder, of epochs as dicts. activations: the stage's arrays, by
+    file stem. importances: of hyperparameters, by head.
+    """
+
+    experiment: Experiment
+    competition: Competition
+    states: dict[str, State]
+    scores: dict[str, Any]
+    table: Table | None = None
+    folds: Array | None = None
+    oofs: dict[str, Array] = field(default_factory=dict)
+    tests: dict[str, Array] = field(default_factory=dict)
+    logs: list[list[dict[str, float]]] = field(default_factory=list)
+    activations: dict[str, Array] = field(default_factory=dict)
+    importances: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        return self.competition.metric
+
+    @property
+    def better(self) -> str:
+        """Which way the metric is better, in words."""
+        return "higher is better" if self.competition.metric_of.greater_is_better else "lower is better"
+
+    def metrics(self, stage: str) -> dict[str, Any] | None:
+        """What a stage's report says; None where it has not run."""
+        state = self.states.get(stage)
+        return state.report.metrics if state is not None and state.report is not None else None
