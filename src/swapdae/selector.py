@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 from swapdae.config import DeviceName
 from swapdae.frame_input import FrameInput
 from swapdae.greedy_selection import forward_selection, linear_covariance, swap_refinement
-from swapdae.nn.concrete import Parameterization, Units
-from swapdae.nn.concrete_fit import ConcreteConfig, Data, SelectorTask, fit_concrete
+from swapdae.nn.concrete import Units
+from swapdae.nn.concrete_config import ConcreteConfig, Data, Parameterization, SelectorTask
+from swapdae.nn.concrete_fit import fit_concrete
 from swapdae.nn.device import resolve_device
 from swapdae.preprocess import Encoder
 from swapdae.unit_scaling import Scale, UnitScaling
@@ -33,12 +34,12 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
     k: columns to select. parameterization: of the logits; "direct" trains anew for twice as long until its rows have
     settled. task: "reconstruct" needs no y; "regress" takes y (n,) or (n, t); "classify" takes labels (n,).
     decoder: hidden widths beside the linear part, () for a linear decoder. d_inner: p of "indirect". start: where the
-    rows begin, at random, at greedy forward selection, or at k positions of columns. refine: try swaps of the final choice on the training
-    covariance, and keep them where the decoder does better with them on validation rows. epochs, decoder_epochs:
-    with relaxed selections, then with hard ones. selection_rate: learning rate of the logits; None is .003 for
-    "indirect", .1 for "direct". samples: Gumbel samples a batch, "row" for one each row (slow, as published).
-    scale: units of the squared error of "reconstruct" and of the inputs. validation_fraction: of the rows, where fit
-    is given none.
+    rows begin, at random, at greedy forward selection, or at k positions of columns. refine: try swaps of the final
+    choice on the training covariance, and keep them where the decoder does better with them on validation rows.
+    epochs, decoder_epochs: with relaxed selections, then with hard ones. selection_rate: learning rate of the logits;
+    None is .003 for "indirect", .1 for "direct". samples: Gumbel samples a batch, "row" for one each row (slow, as
+    published). overlap: weight of the loss on units claimed twice. scale: units of the inputs, and so of the squared
+    error of "reconstruct". validation_fraction: of the rows, where fit is given none.
 
     Learned: chosen_ (k,) positions of columns in the order of the selector's rows, n_unique_ (rows that chose
     different columns, before duplicates were replaced by the next best), log_ (one entry per epoch), classes_,

@@ -8,12 +8,12 @@ from swapdae.nn.concrete import (
     WIDTH,
     ConcreteNetwork,
     ConcreteSelection,
-    Parameterization,
     Units,
     overlap,
     temperature,
     unique_selections,
 )
+from swapdae.nn.concrete_config import Parameterization
 
 
 def network(units: Units, k: int = 2, d_out: int = 3, kind: Parameterization = "indirect") -> ConcreteNetwork:

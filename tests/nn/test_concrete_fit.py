@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from swapdae.nn.concrete import Units
-from swapdae.nn.concrete_fit import ConcreteConfig, Data, FittedConcrete, fit_concrete
+from swapdae.nn.concrete_config import ConcreteConfig, Data
+from swapdae.nn.concrete_fit import FittedConcrete, fit_concrete
 from swapdae.nn.device import resolve_device
 
 CPU = resolve_device("cpu")

@@ -8,13 +8,13 @@ docs/selection.md gives the formulas, and where this code departs.
 import itertools
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Parameterization = Literal["direct", "indirect"]
+from swapdae.nn.concrete_config import Parameterization
+
 WIDTH = 8  # a unit of more columns enters the selector as an embedding of this many numbers
 
 

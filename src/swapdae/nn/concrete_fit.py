@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -16,42 +16,20 @@ from torch.nn import functional as F
 from swapdae.nn.concrete import (
     ConcreteNetwork,
     ConcreteSelection,
-    Parameterization,
     Units,
     overlap,
     temperature,
     unique_selections,
 )
+from swapdae.nn.concrete_config import ConcreteConfig, Data, SelectorTask
 from swapdae.nn.device import Device
 
 Array = NDArray[Any]
 logger = logging.getLogger(__name__)
-SelectorTask = Literal["reconstruct", "regress", "classify"]
 ROWS = 8192  # rows read at a time
 SETTLED, MAX_TRIES = 0.998, 5  # the concrete autoencoder's stopping rule: mean of row maxima, else twice the epochs
 START_MARGIN = 5.0  # by how much a warm start's logits stand out: beside 600 units a probability of .2
 RIDGE = 1e-3  # of the closed-form linear part, in units of the code's mean variance
-
-
-@dataclass(frozen=True)
-class ConcreteConfig:
-    """Sizes and schedule; see ConcreteSelector for the meaning of each."""
-
-    k: int
-    task: SelectorTask
-    parameterization: Parameterization
-    d_inner: int
-    hidden: tuple[int, ...]
-    dropout: float
-    epochs: int
-    hard_epochs: int
-    batch_size: int
-    learning_rate: float
-    selection_rate: float
-    temperatures: tuple[float, float]
-    n_samples: int | None  # Gumbel samples a batch; None is one for each row
-    overlap: float
-    until_settled: bool
 
 
 @dataclass(frozen=True)
@@ -65,25 +43,6 @@ class SelectorEpoch:
     train_loss: float
     validation_loss: float
     favourites: tuple[int, ...]  # the unit that each row would choose
-
-
-@dataclass(frozen=True)
-class Data:
-    """Rows on the device: x (n, n_inputs); target (n, d_out), or class codes (n,)."""
-
-    x: Tensor
-    target: Tensor
-
-    @staticmethod
-    def of(x: Array, target: Array, device: Device) -> "Data":
-        dtype = torch.int64 if target.ndim == 1 else torch.float32
-        return Data(
-            torch.as_tensor(x, dtype=torch.float32, device=device.device),
-            torch.as_tensor(target, dtype=dtype, device=device.device),
-        )
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 @dataclass(frozen=True)
