@@ -68,9 +68,14 @@ def lassonet(x: Array, y: Array, held: Array, y_held: Array, k: int, seed: int) 
     return [int(j) for j in model.feature_importances_.argsort(descending=True)[:k]]
 
 
-def stochastic_gates(x: Array, y: Array, held: Array, y_held: Array, k: int, seed: int) -> list[int]:
+def stochastic_gates(x: Array, y: Array, k: int, seed: int) -> list[int]:
     """The k columns of the most open gates, of the weakest penalty that closes enough. Raises ImportError."""
-    for name in ("Mapping", "Sequence", "Set", "Iterable"):  # stg 0.1.2 looks for them where they were before Python 3.10
+    for name in (
+        "Mapping",
+        "Sequence",
+        "Set",
+        "Iterable",
+    ):  # stg 0.1.2 looks for them where they were before Python 3.10
         setattr(collections, name, getattr(collections.abc, name))
     from stg import STG
 

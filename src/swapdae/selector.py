@@ -64,7 +64,7 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         selection_rate: float | None = None,
         temperatures: tuple[float, float] = (10.0, 0.01),
         samples: int | Literal["row"] = 1,
-        overlap: float = 0.0,
+        overlap: float = 1.0,
         scale: Scale = "standard",
         categorical: Literal["auto"] | list[str] = "auto",
         validation_fraction: float = 0.2,
