@@ -33,6 +33,7 @@ def test_reconstruction_takes_one_of_each_pair() -> None:
     assert np.mean((selector.decode(x) - x) ** 2) < 0.02
     assert np.array_equal(selector.transform(x), x[:, np.sort(selector.chosen_)])
     assert selector.get_support().sum() == 3
+    assert selector.log_[-1].favourites == tuple(selector.chosen_)
 
 
 def labelled(n: int = 300) -> tuple[pd.DataFrame, NDArray[Any]]:
@@ -63,6 +64,7 @@ def test_starts() -> None:
     still = {**QUICK, "epochs": 0, "refine": False}
     assert list(ConcreteSelector(2, task="regress", start="greedy", **still).fit(x, y).chosen_) == [2, 4]
     assert list(ConcreteSelector(2, start=[5, 1], **still).fit(x).chosen_) == [5, 1]
+    assert list(ConcreteSelector(2, start=[5, 1], **still).fit(x.assign(x0=1.0)).chosen_) == [5, 1]
     for start in ([1], [1, 1], [1, 9]):
         with pytest.raises(ValueError, match="start: 2 different columns"):
             ConcreteSelector(2, start=start, **still).fit(x)

@@ -1,5 +1,6 @@
 """ConcreteSelector: k of N columns, learned together with the network that reads them, as a scikit-learn selector."""
 
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -34,7 +35,8 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
     k: columns to select. parameterization: of the logits; "direct" trains anew for twice as long until its rows have
     settled. task: "reconstruct" needs no y; "regress" takes y (n,) or (n, t); "classify" takes labels (n,).
     decoder: hidden widths beside the linear part, () for a linear decoder. d_inner: p of "indirect". start: where the
-    rows begin, at random, at greedy forward selection, or at k positions of columns. refine: try swaps of the final
+    rows begin, at random, at greedy forward selection, or at k positions of columns (d_inner is then
+    at least k). refine: try swaps of the final
     choice on the training covariance, and keep them where the decoder does better with them on validation rows.
     epochs, decoder_epochs: with relaxed selections, then with hard ones. selection_rate: learning rate of the logits;
     None is .003 for "indirect", .1 for "direct". samples: Gumbel samples a batch, "row" for one each row (slow, as
@@ -142,9 +144,12 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
             start=self._start(covariance, targets, columns),
             refine=(lambda chosen: swap_refinement(covariance, targets, chosen, columns)) if self.refine else None,
         )
-        self.chosen_ = np.array([self._scaling.columns[unit] for unit in self._fitted.chosen])
+        columns_of = self._scaling.columns
+        self.chosen_ = np.array([columns_of[unit] for unit in self._fitted.chosen])
         self.n_unique_ = self._fitted.n_unique
-        self.log_ = self._fitted.log
+        self.log_ = [
+            replace(line, favourites=tuple(columns_of[unit] for unit in line.favourites)) for line in self._fitted.log
+        ]
 
     def _start(self, covariance: Array, targets: Array, columns: list[Array]) -> list[int] | None:
         if self.start == "random":
@@ -162,7 +167,7 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
             k=self.k,
             task=self.task,
             parameterization=self.parameterization,
-            d_inner=min(self.d_inner, n_units),
+            d_inner=min(self.d_inner if self.start == "random" else max(self.d_inner, self.k), n_units),
             hidden=tuple(self.decoder),
             dropout=self.dropout,
             epochs=self.epochs,

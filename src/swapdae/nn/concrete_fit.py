@@ -113,11 +113,12 @@ def fit_concrete(
 @contextmanager
 def _no_denormals() -> Iterator[None]:
     """At low temperature most gradients and moments are denormal numbers, on which a CPU is three times slower."""
+    before = bool(torch.tensor([1e-39]).mul(1.0) == 0)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(before)
 
 
 def _new_network(
@@ -134,10 +135,15 @@ def selector_loss(output: Tensor, target: Tensor, task: SelectorTask) -> Tensor:
     return F.cross_entropy(output, target) if task == "classify" else F.mse_loss(output, target)
 
 
+def _batch_size(n: int, config: ConcreteConfig) -> int:
+    """A multiple of the number of samples, each of which serves an equal part."""
+    batch = min(config.batch_size, n)
+    return batch - batch % min(config.n_samples or 1, batch)
+
+
 def _batches(n: int, config: ConcreteConfig, device: torch.device) -> Iterator[Tensor]:
     """Rows of each batch of one epoch; what is left over is for the next."""
-    batch = min(config.batch_size, n)
-    batch -= batch % min(config.n_samples or 1, batch)
+    batch = _batch_size(n, config)
     order = torch.randperm(n, device=device)
     return (order[start : start + batch] for start in range(0, n - batch + 1, batch))
 
@@ -153,8 +159,7 @@ def _relaxed_epochs(
         ],
         fused=True,
     )
-    batch = min(config.batch_size, len(train))
-    n_steps, step = config.epochs * (len(train) // batch), 0
+    n_steps, step = config.epochs * (len(train) // _batch_size(len(train), config)), 0
     heat = config.temperatures[0]
     for epoch in range(config.epochs):
         network.train()
