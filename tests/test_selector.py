@@ -17,7 +17,7 @@ QUICK: dict[str, Any] = {"decoder": (8,), "epochs": 2, "decoder_epochs": 1, "bat
 
 
 @parametrize_with_checks(  # type: ignore[untyped-decorator]
-    [ConcreteSelector(1, **QUICK), ConcreteSelector(1, task="regress", **QUICK)]
+    [ConcreteSelector(1, task=task, **QUICK) for task in ("reconstruct", "regress", "classify")]
 )
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
