@@ -111,8 +111,7 @@ def swap_refinement(
 ) -> list[int]:
     """Exchange chosen units, one at a time, for those that lower the error most, until none does.
 
-    Returns as many units as were given, each in the place of the one that it replaces or is, with an error that is
-    not above theirs.
+    Returns as many units as were given, with an error that is not above theirs.
     """
     units = [np.array([j]) for j in range(len(covariance))] if units is None else units
     sweep = Sweep(covariance, units, targets)
@@ -120,7 +119,7 @@ def swap_refinement(
         sweep.add(unit)
     for _ in range(max_passes):
         before = set(sweep.chosen)
-        for unit in list(sweep.chosen):  # a whole pass leaves every place where it was
+        for unit in list(sweep.chosen):
             sweep.drop(unit)
             gains = sweep.gains()
             best = int(np.argmax(gains))

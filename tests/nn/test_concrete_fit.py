@@ -8,7 +8,7 @@ import torch
 
 from swapdae.nn.concrete import Units
 from swapdae.nn.concrete_config import ConcreteConfig, Data
-from swapdae.nn.concrete_fit import FittedConcrete, fit_concrete
+from swapdae.nn.concrete_fit import FittedConcrete, fit_concrete, in_places_of
 from swapdae.nn.device import resolve_device
 
 CPU = resolve_device("cpu")
@@ -71,6 +71,10 @@ def test_unsettled_rows_train_anew_for_twice_as_long() -> None:
 def test_refinement_is_kept_only_where_validation_rows_agree() -> None:
     assert set(fit(refine=lambda chosen: [0, 2]).chosen) == {1, 4}
     assert set(fit(epochs=1, selection_rate=0.0, start=[0, 2], refine=lambda chosen: [1, 4]).chosen) == {1, 4}
+
+
+def test_refined_units_keep_the_places_of_those_that_stay() -> None:
+    assert in_places_of([4, 7, 2], [9, 2, 4]) == [4, 9, 2]
 
 
 def test_prediction_reads_the_chosen_columns_alone() -> None:

@@ -100,14 +100,20 @@ def fit_concrete(
             config = replace(config, epochs=2 * config.epochs)
             logger.info("selections have not settled (%.3f), training anew for %d", log[-1].mean_max, config.epochs)
         chosen, n_unique = unique_selections(network.selection.logits().detach().cpu())
-        candidates = [chosen] if refine is None else [chosen, refine(chosen)]
+        candidates = [chosen] if refine is None else [chosen, in_places_of(chosen, refine(chosen))]
         relaxed, fitted = copy.deepcopy(network.state_dict()), []
-        for candidate in candidates[:1] if set(candidates[-1]) == set(chosen) else candidates:
+        for candidate in candidates[:1] if candidates[-1] == chosen else candidates:
             network.load_state_dict(relaxed)
             fitted.append(_hard_epochs(network, candidate, train, validation, config, len(log)))
         best = min(fitted, key=lambda tuned: tuned.loss)
     network.load_state_dict(best.state)
     return FittedConcrete(network.eval(), best.chosen, n_unique, log + best.log)
+
+
+def in_places_of(chosen: list[int], others: list[int]) -> list[int]:
+    """`others` in an order in which those of `chosen` keep their places: the decoder knows a unit by its place."""
+    new = (unit for unit in others if unit not in chosen)
+    return [unit if unit in others else next(new) for unit in chosen]
 
 
 @contextmanager
