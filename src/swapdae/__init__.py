@@ -6,8 +6,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from swapdae.estimators import DenoisingAutoencoder as DenoisingAutoencoder
+    from swapdae.selector import ConcreteSelector as ConcreteSelector
 
-__all__ = ["DenoisingAutoencoder", "__version__"]
+__all__ = ["ConcreteSelector", "DenoisingAutoencoder", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from swapdae.estimators import DenoisingAutoencoder
 
         return DenoisingAutoencoder
+    if name == "ConcreteSelector":
+        from swapdae.selector import ConcreteSelector
+
+        return ConcreteSelector
     raise AttributeError(f"module 'swapdae' has no attribute '{name}'")

@@ -3,18 +3,18 @@
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from swapdae.config import DaeConfig, DeviceName
+from swapdae.frame_input import FrameInput
 from swapdae.nn.device import resolve_device
 from swapdae.nn.fit import fit_autoencoder, read_features
 from swapdae.preprocess import Encoder
 
 
-class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class DenoisingAutoencoder(FrameInput, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Swap-noise denoising autoencoder: fit on rows, transform rows to the activations of its body.
 
     X: a DataFrame, whose columns of text, categories or bools are categorical, or an array of numbers. NaN is allowed.
@@ -65,37 +65,6 @@ class DenoisingAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_is_fitted(self, "model_")
         codes = self.encoder_.transform(self._frame(X, reset=False))
         return np.concatenate(list(read_features(self.model_, codes, self.encoder_.layout, self._device)))
-
-    def _frame(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        """X checked as scikit-learn does, as a frame; text columns stay what they are."""
-        least = 2 if reset else 1
-        if isinstance(X, pd.DataFrame) and self._categorical(X):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            if len(X) < least or X.shape[1] == 0:
-                raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns; {least} and 1 are needed")
-            numbers = X.drop(columns=list(self._categorical(X))).to_numpy(dtype=np.float64, na_value=np.nan)
-            if np.isinf(numbers).any():
-                raise ValueError("X contains infinity; replace it by NaN or a number")
-            return X.rename(columns=str)
-        x = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=least,
-        )
-        names = [str(name) for name in getattr(self, "feature_names_in_", range(x.shape[1]))]
-        return pd.DataFrame(x, columns=names)
-
-    def _categorical(self, frame: pd.DataFrame) -> tuple[str, ...]:
-        if self.categorical != "auto":
-            return tuple(self.categorical)
-        return tuple(
-            str(name)
-            for name, dtype in frame.dtypes.items()
-            if isinstance(name, str) and (not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))
-        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
