@@ -4,7 +4,8 @@ python benchmarks/time_to_quality.py [--quick] [--budget SECONDS] [--seeds 3] [-
 [--body stack] [--picture DIRECTORY]
 
 Both sides train on the same rows (labels unseen) and are judged by the RMSE of ridge on their features of the labelled
-60%, 5-fold, at the best of a few penalties. Only training is on the clock. The textbook side (published noise, network,
+60%, 5-fold, at the best of a few penalties. Our recipe is the default, but for the noise of the experiment
+`flights` on its rows. Only training is on the clock. The textbook side (published noise, network,
 loss, Adam at 3e-4) is one training, looked at on the way; ours ends its schedule at each budget, so that every point is
 a training of its own. Sets: `flights`, 60,000 rows of the shipped competition, and `diamonds`, log price of 53,940
 stones, from the package plotnine (left out, with a line, where it is not installed).
@@ -211,10 +212,13 @@ def main() -> None:
     if given.quick:
         body |= {"width": 128} if given.body == "stack" else {"d_subspace": 16}
     config = DaeConfig.model_validate({"body": body})
+    noise = {"flights": Run.of(here(), "flights").experiment.dae.noise, "diamonds": config.noise}
     results = {}
     for name, read in (("flights", flights), ("diamonds", diamonds)):
         if name in given.sets and (data := read(rows)) is not None:
-            results[name] = compare(data, config, budget, range(seeds), given.picture)
+            results[name] = compare(
+                data, config.model_copy(update={"noise": noise[name]}), budget, range(seeds), given.picture
+            )
     line: dict[str, Any] = {"speedup": round(min(result["speedup"] for result in results.values()), 2)}
     for key in ("best_published", "best_ours"):
         line[key] = {name: round(result[key], 5) for name, result in results.items()}

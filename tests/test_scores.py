@@ -22,3 +22,11 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
     assert found["heads"]["ridge_dae"]["seconds"] >= run.report("tune/ridge_dae").seconds
     lines = table_of(run, found).splitlines()
     assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
+
+    # A submission of an older blend says nothing of this one where the host scores without submissions.
+    for stage, public in (("submit", 0.5), ("score", 0.25)):
+        metrics = {"blend": {"public": public, "private": public}, "public": public, "private": public}
+        run.directory(stage).mkdir(parents=True)
+        told = run.report("blend").model_copy(update={"metrics": metrics})
+        (run.directory(stage) / "report.json").write_text(told.model_dump_json(), encoding="utf-8")
+        assert scores_of(run)["blend"]["public"] == public

@@ -106,7 +106,7 @@ class NoiseConfig(Strict):
     unit: Literal["column", "one_hot"] = "column"
     donor: Literal["row", "cell"] = "cell"
     categorical: Rate = 0.1
-    numerical: Rate = 0.25
+    numerical: Rate = 0.1
     columns: dict[str, Rate] = {}
 
 

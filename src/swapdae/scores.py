@@ -29,7 +29,8 @@ def scores_of(run: Run) -> Scores:
         "blend": {
             "oof": blend.metrics[metric] if blend else None,
             "oof_cross_fitted": blend.metrics["cross_fitted"] if blend else None,
-            **_outside(submitted.metrics if submitted else outside.get("blend")),
+            # A submission may be of an older blend; a host that scores without one is asked anew for each.
+            **_outside(outside.get("blend") or (submitted.metrics if submitted else None)),
             "weights": blend.metrics["weights"] if blend else None,
         },
     }
