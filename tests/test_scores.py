@@ -29,7 +29,7 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
     # A submission of an older blend says nothing of this one where the host scores without submissions.
     for stage, public in (("submit", 0.5), ("score", 0.25)):
         metrics = {"blend": {"public": public, "private": public}, "public": public, "private": public}
-        run.directory(stage).mkdir(parents=True)
+        run.directory(stage).mkdir(exist_ok=True)
         told = asdict(replace(run.report("blend"), metrics=metrics))
         (run.directory(stage) / "report.json").write_text(json.dumps(told), encoding="utf-8")
         assert scores_of(run)["blend"]["public"] == public

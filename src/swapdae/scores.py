@@ -24,13 +24,14 @@ def scores_of(run: Run) -> Scores:
             "seconds": sum(report.seconds for report in (fitted, tuned) if report) if fitted else None,
         }
     blend, submitted = read_report(run.directory("blend")), read_report(run.directory("submit"))
+    # A submission may be of an older blend; a host that tells without one was asked about this one.
+    scored = outside.get("blend", {"public": None, "private": None})
     return {
         "heads": heads,
         "blend": {
             "oof": blend.metrics[metric] if blend else None,
             "oof_cross_fitted": blend.metrics["cross_fitted"] if blend else None,
-            # A submission may be of an older blend; a host that scores without one is asked anew for each.
-            **_outside(outside.get("blend") or (submitted.metrics if submitted else None)),
+            **_outside(scored if scored["public"] is not None or submitted is None else submitted.metrics),
             "weights": blend.metrics["weights"] if blend else None,
         },
     }
