@@ -181,7 +181,7 @@ def train(
     config: MLPConfig,
     device: Device,
 ) -> None:
-    """Leaves the model with the weights of its best epoch, which may be those it came with.
+    """Leaves the model with the weights of the epoch that did best on `stop`.
 
     parts: what is trained of the model, each with its share of the learning rate.
     """
