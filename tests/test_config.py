@@ -73,6 +73,10 @@ def test_reference_experiment_is_the_published_recipe() -> None:
             "competition = 'c'\n[dae.body]\nkind = 'transformer'\nd_subspace = 10\n[heads.r]\nkind = 'ridge'",
             "d_subspace",
         ),
+        (
+            "competition = 'c'\n[heads.m]\nkind = 'mlp'\nfeatures = 'raw+dae'\nparams = { fine_tune = true }",
+            "heads.m: params.fine_tune trains the autoencoder's body and needs features = 'dae'",
+        ),
         ("competition = ", "not valid TOML"),
     ],
 )

@@ -21,6 +21,14 @@ def test_feature_sets_by_name(run: Run) -> None:
     assert isinstance(run.features("raw+dae"), JoinedFeatures)
 
 
+def test_only_an_autoencoders_own_features_name_one(run: Run) -> None:
+    assert run.problem("raw").pretrained is None and run.problem("raw+dae").pretrained is None
+    pretrained = run.problem("dae").pretrained
+    assert pretrained is not None
+    with pytest.raises(UserError, match="stage dae has not run"):
+        pretrained(0)
+
+
 def test_label_free_rows_are_all_or_without_the_held_out(run: Run) -> None:
     assert [len(rows) for rows in run.label_free_rows()] == [420]
     dae = run.experiment.dae.model_copy(update={"scope": "per_fold", "test_rows": False})

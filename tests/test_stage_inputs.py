@@ -1,5 +1,6 @@
 """What each stage depends on, and what it does not: a key moves with the first, and stays with the second."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from swapdae import stage_inputs
+from swapdae.config import HeadConfig
 from swapdae.heads import HEADS, ridge
 from swapdae.run import Run
 from swapdae.stage import key_of
@@ -70,6 +72,19 @@ def test_trials_move_the_head_that_is_tuned(run: Run) -> None:
     heads = dict(run.experiment.heads)
     heads["ridge_dae"] = heads["ridge_dae"].model_copy(update={"trials": 9})
     assert moved(run, experiment(run, heads=heads)) == {"tune", "heads/dae", "blend", "score"}
+
+
+def test_fine_tuning_and_its_rate_move_their_head(run: Run) -> None:
+    mlp = HeadConfig(kind="mlp", features="dae")
+    heads = {**run.experiment.heads, "ridge_dae": mlp}
+    runs = [experiment(run, heads=heads)]
+    for params in ({"fine_tune": True}, {"fine_tune": True, "body_rate": 0.5}):
+        changed = {**heads, "ridge_dae": mlp.model_copy(update={"params": params})}
+        runs.append(experiment(run, heads=changed))
+    for before, after in itertools.pairwise(runs):
+        assert moved(before, after) == {"tune", "heads/dae", "blend", "score"}
+    dae = run.experiment.dae.model_copy(update={"numerical": "standard"})
+    assert "heads/dae" in moved(runs[-1], experiment(runs[-1], dae=dae))
 
 
 def test_metric_moves_heads(run: Run) -> None:

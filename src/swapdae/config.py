@@ -205,14 +205,19 @@ class HeadConfig(Strict):
     """One head of the experiment: a kind of model on a feature set, tuned for `trials` finished trials (0: as given).
 
     params: where tuning starts and, with trials = 0, what is fitted; keys are those of the kind's Params.
-    tune_rows: rows a trial may use (None: all); the head itself is always fitted on all.
-    """
+    tune_rows: rows a trial may use (None: all); the head itself is always fitted on all."""
 
     kind: Literal["ridge", "lightgbm", "xgboost", "catboost", "mlp"]
     features: FeatureName = "raw"
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}
     tune_rows: int | None = Field(None, ge=100)
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> Self:
+        if self.params.get("fine_tune") and self.features != "dae":
+            raise ValueError("params.fine_tune trains the autoencoder's body and needs features = 'dae'")
+        return self
 
 
 class Experiment(Strict):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from swapdae.config import DeviceName, Task
-from swapdae.features import FeatureSet, FloatArray, Native, Rows
+from swapdae.features import FeatureSet, FloatArray, Native, Pretrained, Rows
 from swapdae.metrics import Metric
 from swapdae.moments import FoldMoments, Solution
 
@@ -34,7 +34,7 @@ class FoldView:
     train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
     numbers for classes. native, dense: the fold's features of all rows. ridge: (alphas, scale) -> ridge
     fitted on all the fold's train rows, even where `train` is a sample of them: moments of a sample would
-    cost more, not less.
+    cost more, not less. pretrained: the autoencoder whose features these are; None where they are not one's alone.
     """
 
     fold: int
@@ -50,6 +50,7 @@ class FoldView:
     native: Callable[[], Native]
     dense: Callable[[], tuple[FloatArray, ...]]
     ridge: Callable[[Sequence[float], bool], Solution]
+    pretrained: Callable[[], Pretrained] | None = None
 
     @cached_property
     def split(self) -> tuple[Array, Array]:
@@ -82,6 +83,7 @@ class Problem:
     """One feature set to be modelled. y, folds: (n_train,); folds are numbered from 0 and none is empty.
 
     n_penalties: how many ridge will be asked for on the same features, more than one in tuning.
+    pretrained: a fold's autoencoder, see FoldView.
     """
 
     features: FeatureSet
@@ -94,6 +96,7 @@ class Problem:
     seed: int
     n_penalties: int = 1
     device: DeviceName = "auto"  # for heads that are networks
+    pretrained: Callable[[int], Pretrained] | None = None
 
     def __post_init__(self) -> None:
         if self.y.shape != self.folds.shape or self.y.ndim != 1:
@@ -132,6 +135,7 @@ class Problem:
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
             ridge=lambda alphas, scale: self.moments.solve(fold, alphas, scale),
+            pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
         )
 
 

@@ -4,7 +4,7 @@ A feature set is shared when every fold sees the same matrix (an autoencoder tra
 its own, and columns of different folds must not be compared: their autoencoders live in different coordinate systems.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from swapdae.preprocess import Encoder
+from swapdae.config import DaeConfig
+from swapdae.preprocess import Codes, Encoder, Layout
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
 Rows = NDArray[np.int64]
@@ -32,6 +33,17 @@ class Native:
     n_levels: tuple[int, ...]
     x_num: tuple[FloatArray, ...]
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained autoencoder, for what goes on from it. codes: of all rows, train then test. load: puts the weights
+    into a network made for `layout` and `config`."""
+
+    codes: Codes
+    layout: Layout
+    config: DaeConfig
+    load: Callable[[Any], None]
 
 
 class FeatureSet(Protocol):

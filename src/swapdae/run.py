@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from swapdae.config import (
 from swapdae.cross_fit import Problem
 from swapdae.data import Table, read_table
 from swapdae.errors import UserError
-from swapdae.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatures, Rows
+from swapdae.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, Rows
 from swapdae.folds import draw_folds, train_rows
 from swapdae.paths import Paths
+from swapdae.preprocess import Encoder
 from swapdae.stage import Inputs, Report, Stage, read_report, run_stage, sha256_of
 from swapdae.strict import Strict, parse
 
@@ -112,8 +113,22 @@ class Run:
             parts.append(FileFeatures(self.dae_files, "dae"))
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
 
+    def pretrained(self, k: int) -> Pretrained:
+        """The trained autoencoder k: 0, or the fold where there is one per fold. Raises UserError where it has not
+        been trained."""
+        from swapdae.nn.checkpoint import load_weights  # torch takes seconds to import
+
+        self.report("dae")
+        config, table = self.experiment.dae, self.table
+        encoder = Encoder(table.categorical, table.numerical, config.numerical, self.experiment.seed)
+        codes = encoder.fit(self.frame.iloc[self.label_free_rows()[k]]).transform(self.frame)
+        weights = self.directory("dae") / f"training_{k}" / "model.safetensors"
+        return Pretrained(codes, encoder.layout, config, partial(load_weights, weights))
+
     def problem(self, name: FeatureName, *, n_penalties: int = 1) -> Problem:
         """The feature set with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
+        pretrained = lru_cache(maxsize=1)(self.pretrained)  # trials and folds that share one encode its rows once
+        n_trainings = len(self.dae_files)
         return Problem(
             features=self.features(name),
             y=self.table.y,
@@ -125,6 +140,7 @@ class Run:
             seed=self.experiment.seed,
             n_penalties=n_penalties,
             device=self.device,
+            pretrained=(lambda fold: pretrained(fold % n_trainings)) if name == "dae" else None,
         )
 
     def start_params(self, head: str) -> Strict:

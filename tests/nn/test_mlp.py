@@ -9,6 +9,7 @@ import torch
 from swapdae.config import Task
 from swapdae.nn import mlp
 from swapdae.nn.device import Device
+from swapdae.nn.goal import Goal
 from swapdae.nn.mlp import MLP, Dropout, MLPConfig, fit_mlp
 
 CPU = Device(torch.device("cpu"), torch.float32)
@@ -32,19 +33,10 @@ def fitted(task: Task, n_classes: int = 0, **how: Any) -> tuple[mlp.FittedMLP, n
     signal = x[:, 0] * x[:, 1] + x[:, 2]
     y = signal * 10 + 100 if task == "regression" else np.digitize(signal, [-0.5, 0.5][: n_classes - 1])
     blocks = (x[:, :2], x[:, 2:].astype(np.float16))
-    part = np.arange(300), np.arange(300, 350)
-    model = fit_mlp(
-        blocks,
-        (part[0], y[part[0]]),
-        (part[1], y[part[1]]),
-        task=task,
-        n_classes=n_classes,
-        absolute=how.pop("absolute", False),
-        config=MLPConfig(**{**vars(CONFIG), **how}),
-        seed=0,
-        device=CPU,
-    )
-    return model, model.predict(blocks, np.arange(350, 400)), y[350:]
+    fit, stop = ((rows, y[rows]) for rows in (np.arange(300), np.arange(300, 350)))
+    goal = Goal.of(fit[1], task, n_classes, absolute=how.pop("absolute", False))
+    model = fit_mlp(blocks, fit, stop, goal, MLPConfig(**{**vars(CONFIG), **how}), seed=0, device=CPU)
+    return model, model.predict(np.arange(350, 400)), y[350:]
 
 
 @pytest.mark.parametrize("absolute", [False, True])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from swapdae.config import HeadConfig
 from swapdae.errors import UserError
 from swapdae.metrics import METRICS
 from swapdae.run import Run
@@ -41,6 +42,26 @@ def test_each_fold_is_read_from_its_own_autoencoder(run: Run) -> None:
         expected = Ridge(alpha=alpha).fit(x[train], run.table.y[train]).predict(x[: len(run.folds)])
         held_out = run.folds == fold
         assert oof[held_out] == pytest.approx(expected[held_out], rel=1e-4)
+
+
+@pytest.mark.parametrize("scope", ["transductive", "per_fold"])
+def test_fine_tuned_head_starts_from_the_folds_own_autoencoder(run: Run, scope: str) -> None:
+    """At rate 0 and in units of a deviation: the same predictions as of the perceptron on the stored features."""
+    params = {"epochs": 2, "batch_size": 32, "width": 16}
+    mlp = HeadConfig(kind="mlp", features="dae", params=params)
+    tuned = {
+        name: mlp.model_copy(update={"params": {**params, "fine_tune": True, "body_rate": rate}})
+        for name, rate in [("frozen", 0.0), ("tuned", 1.0)]
+    }
+    body = run.experiment.dae.model_copy(update={"scope": scope})
+    changes = {"dae": body, "heads": {"stored": mlp, **tuned}}
+    run = replace(run, experiment=run.experiment.model_copy(update=changes))
+    for stage in (download, dae, heads):
+        stage.main(run)
+    stored, frozen, trained = (run.array(f"heads/{name}", "oof.npy") for name in run.experiment.heads)
+    deviation = stored.std()
+    assert np.abs(frozen - stored).max() < 0.05 * deviation  # stored features are rounded to float16
+    assert np.abs(trained - stored).max() > 0.1 * deviation
 
 
 def test_changed_head_reruns_alone(run: Run) -> None:

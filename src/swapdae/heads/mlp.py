@@ -1,15 +1,22 @@
-"""A multilayer perceptron on the dense features, several members in one network, stopped early on the stop rows."""
+"""A multilayer perceptron on the dense features, several members in one network, stopped early on the stop rows.
+
+With `fine_tune` it stands on the autoencoder that made the features, and trains the autoencoder's body along.
+"""
 
 from pydantic import Field
 
 from swapdae.cross_fit import Array, FoldView
+from swapdae.errors import UserError
 from swapdae.features import Rows
 from swapdae.heads.interface import Trial
 from swapdae.strict import Strict
 
 
 class Params(Strict):
-    """epochs is a cap (and the length of the cosine schedule); `patience` epochs without gain end it."""
+    """epochs is a cap (and the length of the cosine schedule); `patience` epochs without gain end it.
+
+    fine_tune: train the autoencoder's body too, at the share `body_rate` of the learning rate; features must be "dae".
+    """
 
     width: int = Field(256, ge=1)
     n_layers: int = Field(2, ge=1)
@@ -20,6 +27,8 @@ class Params(Strict):
     batch_size: int = Field(512, ge=1)
     epochs: int = Field(8, ge=1)
     patience: int = Field(3, ge=1)
+    fine_tune: bool = False
+    body_rate: float = Field(0.1, ge=0, le=1)
 
 
 class MLPModel:
@@ -29,25 +38,40 @@ class MLPModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
-        from swapdae.nn.device import resolve_device  # torch takes seconds to import; other heads do without
+        from swapdae.nn.autoencoder import Autoencoder  # torch takes seconds to import; other heads do without
+        from swapdae.nn.device import resolve_device
+        from swapdae.nn.fine_tune import fine_tune
+        from swapdae.nn.goal import Goal
         from swapdae.nn.mlp import MLPConfig, fit_mlp
 
-        self._blocks = view.dense()
-        fit, stop = view.split
-        self._fitted = fit_mlp(
-            self._blocks,
-            (view.train[fit], view.y[fit]),
-            (view.train[stop], view.y[stop]),
-            task=view.task,
-            n_classes=view.n_classes,
-            absolute=view.metric == "mae",
-            config=MLPConfig(**self._params.model_dump()),
+        params, device = self._params, resolve_device(view.device)
+        fit, stop = ((view.train[part], view.y[part]) for part in view.split)
+        config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
+        goal = Goal.of(fit[1], view.task, view.n_classes, absolute=view.metric == "mae")
+        if not params.fine_tune:
+            self._fitted = fit_mlp(view.dense(), fit, stop, goal, config, seed=self._seed, device=device)
+            return
+        if view.pretrained is None:
+            raise UserError(
+                "head mlp: fine_tune trains an autoencoder's body, and these features have none of their own"
+            )
+        pretrained = view.pretrained()
+        autoencoder = Autoencoder(pretrained.layout, pretrained.config)
+        pretrained.load(autoencoder)
+        self._fitted = fine_tune(
+            autoencoder.to(device.device),
+            pretrained.codes,
+            fit,
+            stop,
+            goal,
+            config,
+            body_rate=params.body_rate,
             seed=self._seed,
-            device=resolve_device(view.device),
+            device=device,
         )
 
     def predict(self, rows: Rows) -> Array:
-        return self._fitted.predict(self._blocks, rows)
+        return self._fitted.predict(rows)
 
 
 def make(params: Params, seed: int) -> MLPModel:
@@ -55,11 +79,13 @@ def make(params: Params, seed: int) -> MLPModel:
 
 
 def space(trial: Trial, start: Params) -> Params:
-    drawn = {
+    drawn: dict[str, float] = {
         "width": trial.suggest_int("width", 64, 512, log=True),
         "n_layers": trial.suggest_int("n_layers", 1, 3),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.3, log=True),
     }
+    if start.fine_tune:
+        drawn["body_rate"] = trial.suggest_float("body_rate", 0.01, 1.0, log=True)
     return Params.model_validate({**start.model_dump(), **drawn})

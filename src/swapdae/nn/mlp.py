@@ -8,7 +8,8 @@ ICLR 2025), but the first product is shared by all members: on thousands of feat
 import copy
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from swapdae.config import Task
 from swapdae.nn.device import Device
+from swapdae.nn.goal import Goal
+from swapdae.nn.swap_noise import Rows
 
 Array = NDArray[Any]
 ROWS = 8192  # rows read at a time
@@ -91,44 +92,41 @@ class MLP(nn.Module):
 
 
 class FittedMLP:
-    """A trained network with the scaling of its inputs and target."""
+    """A trained network, and what reads its inputs: rows -> parts of up to ROWS rows."""
 
-    def __init__(self, model: MLP, scaling: "Scaling", task: Task, device: Device) -> None:
-        self._model, self._scaling, self._task, self._device = model.eval(), scaling, task, device
+    def __init__(
+        self, model: nn.Module, read: Callable[[Array], Iterator[Tensor | Rows]], goal: Goal, device: Device
+    ) -> None:
+        self._model, self._read, self._goal, self._device = model.eval(), read, goal, device
 
-    def predict(self, blocks: tuple[Array, ...], rows: Array) -> Array:
+    def predict(self, rows: Array) -> Array:
         """(n,) for regression and binary, (n, n_classes) for multiclass: the mean over members."""
-        with torch.inference_mode():
-            parts = [self._mean(x) for x in self._scaling.read(blocks, rows, self._device)]
+        parts = []
+        with torch.inference_mode(), self._device.autocast():
+            for x in self._read(rows):
+                parts.append(self._goal.prediction(self._model(x).float()))
         return torch.cat(parts).double().cpu().numpy()
-
-    def _mean(self, x: Tensor) -> Tensor:
-        with self._device.autocast():
-            output: Tensor = self._model(x).float()
-        if self._task == "regression":
-            mean = output.mean(dim=1)[:, 0] * self._scaling.y_deviation + self._scaling.y_mean
-        elif self._task == "binary":
-            mean = output.sigmoid().mean(dim=1)[:, 0]
-        else:
-            mean = output.softmax(dim=2).mean(dim=1)
-        return mean
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Standardization by the rows that were fitted on: mean and deviation (d,), and those of a regression's target."""
+    """Standardization by the rows that were fitted on: mean and deviation (d,)."""
 
-    mean: Array
-    deviation: Array
-    y_mean: float
-    y_deviation: float
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
 
-    def read(self, blocks: tuple[Array, ...], rows: Array, device: Device) -> Iterator[Tensor]:
-        """The rows, standardized, up to (ROWS, d), on the device and in the type of its matrix products."""
-        for x in _read(blocks, rows):
-            x -= self.mean
-            x /= self.deviation
-            yield torch.from_numpy(x).to(device.dtype).to(device.device)
+    @staticmethod
+    def of(parts: Iterable[Array]) -> "Scaling":
+        """parts: of those rows, float32 (n_i, d)."""
+        n, total, squares = 0, np.zeros(1), np.zeros(1)
+        for x in parts:
+            n += len(x)
+            total = total + x.sum(axis=0, dtype=np.float64)
+            squares = squares + np.einsum("ij,ij->j", x, x, dtype=np.float64)
+        mean = total / n
+        deviation = np.sqrt(np.maximum(squares / n - mean**2, 0))
+        deviation[deviation == 0] = 1
+        return Scaling(mean.astype(np.float32), np.maximum(deviation, LEAST_DEVIATION).astype(np.float32))
 
 
 def _read(blocks: tuple[Array, ...], rows: Array) -> Iterator[Array]:
@@ -137,75 +135,58 @@ def _read(blocks: tuple[Array, ...], rows: Array) -> Iterator[Array]:
         yield np.concatenate([block[part].astype(np.float32) for block in blocks], axis=1)
 
 
-def _scaling(blocks: tuple[Array, ...], rows: Array, y: Array, task: Task) -> Scaling:
-    n, total, squares = len(rows), np.zeros(1), np.zeros(1)
-    for x in _read(blocks, rows):
-        total = total + x.sum(axis=0, dtype=np.float64)
-        squares = squares + np.einsum("ij,ij->j", x, x, dtype=np.float64)
-    mean = total / n
-    deviation = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    deviation[deviation == 0] = 1
-    y_mean, y_deviation = (float(y.mean()), float(y.std()) or 1.0) if task == "regression" else (0.0, 1.0)
-    least = np.maximum(deviation, LEAST_DEVIATION)
-    return Scaling(mean.astype(np.float32), least.astype(np.float32), y_mean, y_deviation)
-
-
 def fit_mlp(
     blocks: tuple[Array, ...],
     fit: tuple[Array, Array],
     stop: tuple[Array, Array],
-    *,
-    task: Task,
-    n_classes: int,
-    absolute: bool,
+    goal: Goal,
     config: MLPConfig,
+    *,
     seed: int,
     device: Device,
 ) -> FittedMLP:
-    """Trains on `fit` (rows, their targets), keeps the weights of the epoch that did best on `stop`.
+    """Trains on `fit` (rows, their targets), keeps the weights of the epoch that did best on `stop`. Each member has
+    its own loss."""
+    scaling = Scaling.of(_read(blocks, fit[0]))
 
-    absolute: a regression's loss is the absolute error, not the squared. Each member has its own loss.
-    """
-    scaling = _scaling(blocks, *fit, task)
+    def read(rows: Array) -> Iterator[Tensor]:
+        """Standardized, on the device and in the type of its matrix products."""
+        for x in _read(blocks, rows):
+            x -= scaling.mean
+            x /= scaling.deviation
+            yield torch.from_numpy(x).to(device.dtype).to(device.device)
+
+    with seeded(seed, device):
+        model = MLP(len(scaling.mean), goal.d_out, config).to(device.device)
+        x, held = (torch.cat(list(read(rows))) for rows, _ in (fit, stop))
+        y, y_held = (goal.target(part[1], device.device) for part in (fit, stop))
+        train(model, [(1.0, model)], (x, y), (held, y_held), goal, config, device)
+    return FittedMLP(model, read, goal, device)
+
+
+@contextmanager
+def seeded(seed: int, device: Device) -> Iterator[None]:
+    """torch's own generators start from `seed`, and go on afterwards as if nothing had been."""
     with torch.random.fork_rng(devices=[device.device] if device.kind == "cuda" else []):
         torch.manual_seed(seed)
-        model = MLP(len(scaling.mean), n_classes if task == "multiclass" else 1, config).to(device.device)
-        x, held = (torch.cat(list(scaling.read(blocks, part[0], device))) for part in (fit, stop))
-        y, y_held = (_target(part[1], scaling, task, device) for part in (fit, stop))
-        best = _train(model, (x, y), (held, y_held), task, absolute, config, device)
-    model.load_state_dict(best)
-    return FittedMLP(model, scaling, task, device)
+        yield
 
 
-def _target(y: Array, scaling: Scaling, task: Task, device: Device) -> Tensor:
-    if task == "multiclass":
-        return torch.as_tensor(y, dtype=torch.int64, device=device.device)
-    scaled = (np.asarray(y, dtype=np.float64) - scaling.y_mean) / scaling.y_deviation
-    return torch.as_tensor(scaled, dtype=torch.float32, device=device.device)
-
-
-def _loss(output: Tensor, y: Tensor, task: Task, absolute: bool) -> Tensor:
-    """Mean over batch and members of each member's loss. output: (batch, n_members, d_out)."""
-    if task == "multiclass":
-        return F.cross_entropy(output.flatten(0, 1), y.repeat_interleave(output.shape[1]))
-    each = y[:, None].expand(output.shape[:2])
-    if task == "binary":
-        return F.binary_cross_entropy_with_logits(output[..., 0], each)
-    return F.l1_loss(output[..., 0], each) if absolute else F.mse_loss(output[..., 0], each)
-
-
-def _train(
-    model: MLP,
-    fit: tuple[Tensor, Tensor],
-    stop: tuple[Tensor, Tensor],
-    task: Task,
-    absolute: bool,
+def train(
+    model: nn.Module,
+    parts: Sequence[tuple[float, nn.Module]],
+    fit: tuple[Tensor | Rows, Tensor],
+    stop: tuple[Tensor | Rows, Tensor],
+    goal: Goal,
     config: MLPConfig,
     device: Device,
-) -> dict[str, Tensor]:
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+) -> None:
+    """Leaves the model with the weights of the epoch that did best on `stop`.
+
+    parts: what is trained of the model, each with its share of the learning rate.
+    """
+    groups = [{"params": list(part.parameters()), "share": share} for share, part in parts]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
     x, y = fit
     batch = min(config.batch_size, len(x))
@@ -213,29 +194,31 @@ def _train(
     best, best_loss, waited = copy.deepcopy(model.state_dict()), math.inf, 0
     for epoch in range(config.epochs):
         model.train()
-        order = torch.randperm(len(x), device=x.device)
+        order = torch.randperm(len(x), device=y.device)
         for i in range(n_batches):
             progress = (epoch + i / n_batches) / config.epochs
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+                group["lr"] = group["share"] * config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
             rows = order[i * batch : (i + 1) * batch]
             with device.autocast():
                 output = model(x[rows])
             optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(scaler.scale(_loss(output.float(), y[rows], task, absolute)))
+            torch.autograd.backward(scaler.scale(goal.loss(output.float(), y[rows])))
             scaler.step(optimizer)
             scaler.update()
-        loss = _stop_loss(model, stop, task, absolute, device)
+        loss = _stop_loss(model, stop, goal, device)
         if loss < best_loss:
             best, best_loss, waited = copy.deepcopy(model.state_dict()), loss, 0
         elif (waited := waited + 1) >= config.patience:
             break
-    return best
+    model.load_state_dict(best)
 
 
-def _stop_loss(model: MLP, stop: tuple[Tensor, Tensor], task: Task, absolute: bool, device: Device) -> float:
+def _stop_loss(model: nn.Module, stop: tuple[Tensor | Rows, Tensor], goal: Goal, device: Device) -> float:
     """The loss of the members' mean output."""
     model.eval()
+    x, y = stop
     with torch.inference_mode(), device.autocast():
-        outputs = [model(part).float().mean(dim=1, keepdim=True) for part in torch.split(stop[0], ROWS)]
-    return float(_loss(torch.cat(outputs), stop[1], task, absolute))
+        starts = range(0, len(x), ROWS)
+        outputs = [model(x[start : start + ROWS]).float().mean(dim=1, keepdim=True) for start in starts]
+    return float(goal.loss(torch.cat(outputs), y))

@@ -13,7 +13,6 @@ from swapdae.ablation import ablate, like_sets
 from swapdae.activations import Active, interval
 from swapdae.config import NoiseConfig
 from swapdae.folds import train_rows
-from swapdae.preprocess import Encoder
 from swapdae.run import Run
 from swapdae.stage import Report, Stage
 
@@ -93,19 +92,15 @@ class _Network:
 
     def __init__(self, run: Run) -> None:
         from swapdae.nn.autoencoder import Autoencoder
-        from swapdae.nn.checkpoint import load_weights
         from swapdae.nn.device import resolve_device
 
-        config, table = run.experiment.dae, run.table
-        run.report("dae")
-        encoder = Encoder(table.categorical, table.numerical, config.numerical, run.experiment.seed)
-        self.codes = encoder.fit(run.frame.iloc[run.label_free_rows()[0]]).transform(run.frame)
-        self.layout = encoder.layout
+        pretrained = run.pretrained(0)
+        self.codes, self.layout = pretrained.codes, pretrained.layout
         self.device = resolve_device(run.device)
-        self._model = Autoencoder(encoder.layout, config)
-        load_weights(run.directory("dae") / "training_0" / "model.safetensors", self._model)
+        self._model = Autoencoder(pretrained.layout, pretrained.config)
+        pretrained.load(self._model)
         self._model.to(self.device.device).eval()
-        self._noise, self._study, self._seed = config.noise, run.experiment.activations, run.experiment.seed
+        self._noise, self._study, self._seed = pretrained.config.noise, run.experiment.activations, run.experiment.seed
 
     def read(self, rows: Array) -> tuple[Active, Array]:
         """The active units of all rows, and the features of `rows`, ascending, as float16."""
