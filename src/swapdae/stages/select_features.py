@@ -14,6 +14,7 @@ from swapdae import stage_inputs
 from swapdae.compare import paired_difference
 from swapdae.errors import UserError
 from swapdae.folds import train_rows
+from swapdae.metrics import Metric
 from swapdae.run import Run
 from swapdae.stage import Report, run_stage
 from swapdae.strict import Strict
@@ -39,14 +40,14 @@ class Effort(Strict):
 
 @dataclass
 class Found:
-    """Folds' scores (n_folds,) of one seed each, by (columns, k, model); columns are "all", "selected", "gain" or
-    "random". selections: those of the k asked for, [seed][fold]."""
+    """fitted: one for each seed, by (columns, k, model); columns are "all", "selected", "gain" or "random".
+    selections: those of the k asked for, [seed][fold]."""
 
-    scores: dict[tuple[str, int, str], list[tuple[float, ...]]] = field(default_factory=dict)
+    fitted: "dict[tuple[str, int, str], list[CrossFit]]" = field(default_factory=dict)
     selections: list[list[Names]] = field(default_factory=list)
 
     def add(self, columns: str, k: int, model: str, fitted: "CrossFit") -> None:
-        self.scores.setdefault((columns, k, model), []).append(fitted.fold_scores)
+        self.fitted.setdefault((columns, k, model), []).append(fitted)
 
 
 def main(run: Run, effort: Effort) -> Report:
@@ -99,7 +100,8 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     rows = train_rows(table.n_train, n_rows, seed)
     folds = np.unique(run.folds[rows], return_inverse=True)[1]
     problem = replace(run.problem("raw"), y=table.y[rows], folds=folds, n_test=0, seed=seed)
-    return ColumnProblem(table.train.iloc[rows][_columns(run)].reset_index(drop=True), table.categorical, problem)
+    frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
+    return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
 def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed: int, found: Found) -> None:
@@ -144,27 +146,32 @@ def _head(run: Run, kind: str) -> tuple[Any, Strict]:
     return HEADS[kind], HEADS[kind].params() if named is None else run.start_params(named)
 
 
-def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, Any]:
-    """What the report holds; costs are in the metric's score, positive where dropping harms."""
-    from swapdae.column_selection import stability
-
-    metric, n = run.competition.metric_of, len(columns)
-    quality = []
-    for (arm, size, model), scores in found.scores.items():
-        by_seed = np.array([metric.value_of(float(np.nanmean(folds))) for folds in scores])
-        every = np.array(found.scores["all", n, model])  # (n_seeds, n_folds)
-        cost, low, high = paired_difference(np.nanmean(scores, axis=0), np.nanmean(every, axis=0))
-        quality.append(
+def _quality(metric: Metric, n: int, found: Found) -> list[dict[str, Any]]:
+    """A line for each choice and model; costs are in the metric's score, positive where dropping harms."""
+    lines = []
+    for (columns, k, model), fitted in found.fitted.items():
+        by_seed = np.array([metric.value_of(each.score) for each in fitted])
+        scores, every = (
+            np.array([each.fold_scores for each in fits]) for fits in (fitted, found.fitted["all", n, model])
+        )  # (n_seeds, n_folds)
+        lines.append(
             {
-                "columns": arm,
-                "k": size,
+                "columns": columns,
+                "k": k,
                 "model": model,
                 metric.name: float(by_seed.mean()),
                 "sd_of_seeds": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
-                "cost": [cost, low, high],
-                "cost_sd_of_folds": float((every - np.array(scores)).std(ddof=1)),
+                "cost": paired_difference(scores.mean(axis=0), every.mean(axis=0)),
+                "cost_sd": float((every - scores).std(ddof=1)),
             }
         )
+    return lines
+
+
+def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, Any]:
+    from swapdae.column_selection import stability
+
+    metric, n = run.competition.metric_of, len(columns)
     selections = [names for folds in found.selections for names in folds]
     times = Counter(name for names in selections for name in names)
     kept = sorted(columns, key=lambda name: (-times[name], columns.index(name)))[:k]
@@ -172,7 +179,7 @@ def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, An
         "metric": metric.name,
         "n_columns": n,
         "k": k,
-        "quality": quality,
+        "quality": _quality(metric, n, found),
         "stability": {
             "all": asdict(stability(selections, n)),
             "folds": [asdict(stability(folds, n)) for folds in found.selections],
