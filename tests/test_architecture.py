@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "swapdae"
 # From the ground up; a module may import those of lower floors, and of its own floor except among stages.
 FLOORS = [
     {"errors", "paths", "metrics", "strict"},
-    {"config", "stage", "experiment_file"},
+    {"config", "select_config", "stage", "experiment_file"},
     {
         "csv_file",
         "data",
@@ -28,7 +28,7 @@ FLOORS = [
     {"activations", "ablation"},
     {"nn"},
     {"estimators", "heads", "competition_hosts", "selector", "frame_input", "unit_scaling", "report"},
-    {"tuning", "noise_search"},
+    {"tuning", "noise_search", "column_selection"},
     {"run", "stage_inputs", "scores", "compare"},
     {"stages"},
     {"cli", "__main__"},

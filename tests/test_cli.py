@@ -84,8 +84,8 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
-    stages = ("download", "dae", "activations", "tune", "heads", "blend", "score", "submit", "report")
-    for word in (*stages, "run", "status", "scores", "compare"):
+    stages = ("download", "dae", "select", "activations", "tune", "heads", "blend", "score", "submit", "report")
+    for word in (*stages, "run", "status", "scores", "compare", "tune-noise", "select-features"):
         assert f" {word} " in out
 
 
@@ -100,6 +100,14 @@ def test_tune_noise_by_search_and_by_rule(tiny: Paths) -> None:
     assert swapdae("download", "tiny_noise")[0] == 0
     code, _, err = swapdae("tune-noise", "tiny", "--folds", "1")
     assert code == 1 and "tune-noise: folds: Input should be greater than or equal to 2" in err
+
+
+def test_select_features_prints_its_table_and_names_a_bad_option(tiny: Paths) -> None:
+    short = ("--k", "2", "--rows", "100", "--seeds", "1", "--epochs", "1", "--device", "cpu")
+    code, out, _ = swapdae("select-features", "tiny", *short)
+    assert code == 0 and "drop: " in out and (tiny.stage("tiny", "select_features") / "table.txt").exists()
+    code, _, err = swapdae("select-features", "tiny", "--seeds", "0")
+    assert code == 1 and "select-features: seeds: Input should be greater than or equal to 1" in err
 
 
 def test_report_ends_with_its_path_and_compare_shows_both(tiny: Paths) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from swapdae.features import FileFeatures, JoinedFeatures, RawFeatures
+from swapdae.features import FileFeatures, FoldwiseFeatures, JoinedFeatures, RawFeatures
 
 
 def raw(n_selections: int) -> RawFeatures:
@@ -52,3 +52,10 @@ def test_joined_sets_stand_side_by_side_categories_first(tmp_path: Path) -> None
     assert [block.shape[1] for block in native.x_num] == [2, 1] and native.x_cat.shape == (5, 1)
     assert joined.shared and [block.shape[1] for block in joined.dense(0)] == [2, 4 + 1]
     assert not JoinedFeatures([raw(1), raw(2)]).shared
+
+
+def test_every_fold_has_a_set_of_its_own(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((5, 2), dtype=np.float16))
+    foldwise = FoldwiseFeatures([raw(1), FileFeatures([tmp_path / "a.npy"], "dae")])
+    assert not foldwise.shared and foldwise.native(0).names == ("c", "x")
+    assert foldwise.native(1).names == ("dae_0", "dae_1") and foldwise.dense(1)[0].shape == (5, 2)

@@ -19,10 +19,19 @@ STAGES: dict[str, Callable[[Run], Any]] = {
     "tune": lambda run: stage_inputs.tune(run, "ridge_dae"),
     "heads/dae": lambda run: stage_inputs.heads(run, "ridge_dae"),
     "heads/raw": lambda run: stage_inputs.heads(run, "ridge_raw"),
+    "select": stage_inputs.select,
+    "heads/selected": lambda run: stage_inputs.heads(selecting(run), "selected"),
     "blend": stage_inputs.blend,
     "score": stage_inputs.score,
 }
 EVERYTHING = set(STAGES)
+SELECTED = {"select", "heads/selected"}
+
+
+def selecting(run: Run) -> Run:
+    """The same with a head on selected features."""
+    selected = HeadConfig(kind="ridge", features="dae_selected")
+    return experiment(run, heads={**run.experiment.heads, "selected": selected})
 
 
 def moved(before: Run, after: Run) -> set[str]:
@@ -57,7 +66,7 @@ def test_csv_moves_everything(run: Run) -> None:
 
 def test_autoencoder_moves_what_reads_it(run: Run) -> None:
     dae = run.experiment.dae.model_copy(update={"numerical": "standard"})
-    assert moved(run, experiment(run, dae=dae)) == {"dae", "tune", "heads/dae", "blend", "score"}
+    assert moved(run, experiment(run, dae=dae)) == {"dae", "tune", "heads/dae", "blend", "score"} | SELECTED
 
 
 def test_folds_move_heads_but_not_one_autoencoder_for_all(run: Run) -> None:
@@ -88,7 +97,31 @@ def test_fine_tuning_and_its_rate_move_their_head(run: Run) -> None:
 
 
 def test_metric_moves_heads(run: Run) -> None:
-    assert moved(run, competition(run, metric="mae")) == EVERYTHING - {"download", "dae"}
+    assert moved(run, competition(run, metric="mae")) == EVERYTHING - {"download", "dae", "select"}
+
+
+def test_selection_moves_what_reads_it(run: Run) -> None:
+    select = run.experiment.select
+    assert moved(run, experiment(run, select=select.model_copy(update={"k": 7}))) == SELECTED
+
+
+def test_folds_move_a_selection_only_where_it_reads_labels(run: Run) -> None:
+    free = experiment(run, select=run.experiment.select.model_copy(update={"task": "unsupervised"}))
+    folds = run.competition.folds.model_copy(update={"seed": 9})
+    assert "select" in moved(run, competition(run, folds=folds))
+    assert "select" not in moved(free, competition(free, folds=folds))
+
+
+def test_columns_are_selected_anew_for_other_heads_of_the_kinds_refitted(run: Run) -> None:
+    heads = dict(run.experiment.heads)
+    heads["lightgbm"] = heads["lightgbm"].model_copy(update={"params": {"num_leaves": 7}})
+    heads["ridge_raw"] = heads["ridge_raw"].model_copy(update={"params": {"alpha": 7}})
+    keys = [
+        key_of(stage_inputs.select_features(each, {}, kinds))
+        for kinds in (["lightgbm"], ["mlp"])
+        for each in (run, experiment(run, heads=heads))
+    ]
+    assert keys[0] != keys[1] and keys[2] == keys[3]
 
 
 def test_a_default_written_out_moves_nothing_and_a_changed_default_does(

@@ -16,7 +16,21 @@ from swapdae.config import DeviceName
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.stage import experiment_lock, state_of
-from swapdae.stages import STAGES, activations, blend, dae, download, heads, report, score, submit, tune, tune_noise
+from swapdae.stages import (
+    STAGES,
+    activations,
+    blend,
+    dae,
+    download,
+    heads,
+    report,
+    score,
+    select,
+    select_features,
+    submit,
+    tune,
+    tune_noise,
+)
 from swapdae.strict import parse
 
 app = typer.Typer(
@@ -30,6 +44,7 @@ ExperimentName = Annotated[str, typer.Argument(help="name of a file in experimen
 Device = Annotated[DeviceName, typer.Option(help="where networks are trained; auto takes CUDA if it works")]
 Force = Annotated[bool, typer.Option("--force", help="run even if the stage is done")]
 EFFORT = tune_noise.Effort()
+SELECTION = select_features.Effort()
 Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
 
 
@@ -73,7 +88,7 @@ def _help(stage: ModuleType) -> str:
     return line[:1].upper() + line[1:]
 
 
-for _stage in (download, dae, activations, tune, heads, blend, score, submit, report):
+for _stage in (download, dae, select, activations, tune, heads, blend, score, submit, report):
     app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
 
@@ -100,6 +115,27 @@ def tune_noise_command(
         with experiment_lock(tree.oof(experiment)):
             download.main(replace(run, force=False))
             tune_noise.main(run, None if by_rule else effort)
+
+
+@app.command("select-features", help=_help(select_features))
+def select_features_command(
+    experiment: ExperimentName,
+    k: Annotated[int | None, typer.Option(help="columns to keep; half of them where not given")] = SELECTION.k,
+    rows: Annotated[int, typer.Option(help="train rows, drawn anew for each seed")] = SELECTION.rows,
+    seeds: Annotated[int, typer.Option(help="how often all is done")] = SELECTION.seeds,
+    epochs: Annotated[int, typer.Option(help="epochs of a selector's training")] = SELECTION.epochs,
+    device: Device = "auto",
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    with _plainly(debug):
+        tree = paths.here()
+        run = Run.of(tree, experiment, device=device, force=force)
+        options = {"k": k, "rows": rows, "seeds": seeds, "epochs": epochs}
+        effort = parse(select_features.Effort, options, "select-features")
+        with experiment_lock(tree.oof(experiment)):
+            download.main(replace(run, force=False))
+            select_features.main(run, effort)
 
 
 @app.command()

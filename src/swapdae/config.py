@@ -10,13 +10,14 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from swapdae.metrics import METRICS, Metric
 from swapdae.paths import Paths
+from swapdae.select_config import SelectConfig
 from swapdae.strict import Strict, read_toml
 
 Task = Literal["regression", "binary", "multiclass"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 DeviceName = Literal["auto", "cpu", "cuda"]
-FeatureName = Literal["raw", "dae", "raw+dae"]
+FeatureName = Literal["raw", "dae", "raw+dae", "dae_selected", "raw+dae_selected"]
 UnitsName = Literal["relu", "features"]
 
 
@@ -229,6 +230,7 @@ class Experiment(Strict):
     rows: int | None = Field(None, ge=10)  # cap on train rows, drawn at random; None: all of them
     dae: DaeConfig = DaeConfig()
     activations: ActivationsConfig = ActivationsConfig()
+    select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
     @property
@@ -236,8 +238,10 @@ class Experiment(Strict):
         """Whether any head reads autoencoder features; without one no autoencoder is trained."""
         return any("dae" in head.features for head in self.heads.values())
 
-
-# >>> Reading
+    @property
+    def uses_selection(self) -> bool:
+        """Whether any head reads selected features."""
+        return any("selected" in head.features for head in self.heads.values())
 
 
 def read_competition(paths: Paths, name: str) -> Competition:

@@ -128,6 +128,23 @@ class FileFeatures:
         return (np.load(self._files[0 if self.shared else fold], mmap_mode="r", allow_pickle=False),)
 
 
+class FoldwiseFeatures:
+    """Another feature set for each fold."""
+
+    def __init__(self, by_fold: Sequence[FeatureSet]) -> None:
+        self._by_fold = by_fold
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def native(self, fold: int) -> Native:
+        return self._by_fold[fold].native(fold)
+
+    def dense(self, fold: int) -> tuple[FloatArray, ...]:
+        return self._by_fold[fold].dense(fold)
+
+
 class JoinedFeatures:
     """Several feature sets side by side; shared only if all are."""
 

@@ -102,6 +102,13 @@ class Run:
             return [self.directory("dae") / "features.npy"]
         return [self.directory("dae") / f"features_{k}.npy" for k in range(self.competition.folds.count)]
 
+    @property
+    def select_files(self) -> list[Path]:
+        """Where the stage select puts its features: one file for all folds, or one per fold."""
+        if self.experiment.select.task == "unsupervised" and self.experiment.dae.scope == "transductive":
+            return [self.directory("select") / "features.npy"]
+        return [self.directory("select") / f"features_{k}.npy" for k in range(self.competition.folds.count)]
+
     def features(self, name: FeatureName) -> FeatureSet:
         """The feature set that a head calls `name`."""
         parts: list[FeatureSet] = []
@@ -109,7 +116,9 @@ class Run:
             table = self.table
             rows = self.label_free_rows()
             parts.append(RawFeatures(self.frame, table.categorical, table.numerical, rows))
-        if "dae" in name:
+        if "selected" in name:
+            parts.append(FileFeatures(self.select_files, "dae_selected"))
+        elif "dae" in name:
             parts.append(FileFeatures(self.dae_files, "dae"))
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
 

@@ -48,9 +48,30 @@ def tune_noise(run: Run, effort: dict[str, Any]) -> Inputs:
     }
 
 
+def select_features(run: Run, effort: dict[str, Any], kinds: list[str]) -> Inputs:
+    """kinds: of heads, whose parameters are those of the experiment's first such head."""
+    heads = {head.kind: name for name, head in reversed(run.experiment.heads.items()) if head.kind in kinds}
+    return {
+        "download": _key(download(run)),
+        "folds": _folds(run),
+        "metric": run.competition.metric,
+        "seed": run.experiment.seed,
+        "effort": effort,
+        "heads": {kind: run.start_params(name).model_dump(mode="json") for kind, name in heads.items()},
+    }
+
+
 def activations(run: Run) -> Inputs:
     config = run.experiment.activations.model_dump(mode="json")
     return {"dae": _key(dae(run)), "activations": config, "folds": _folds(run)}
+
+
+def select(run: Run) -> Inputs:
+    config = run.experiment.select.model_dump(mode="json")
+    inputs: dict[str, Any] = {"dae": _key(dae(run)), "select": config}
+    if run.experiment.select.task == "supervised":
+        inputs["folds"] = _folds(run)
+    return inputs
 
 
 def _head(run: Run, head: str) -> dict[str, Any]:
@@ -62,7 +83,9 @@ def _head(run: Run, head: str) -> dict[str, Any]:
 def _problem(run: Run, head: str) -> dict[str, Any]:
     """Features, targets and folds of a head."""
     config = run.experiment.heads[head]
+    selected = {"select": _key(select(run))} if "selected" in config.features else {}
     return {
+        **selected,
         "download": _key(download(run)),
         "dae": _key(dae(run)) if "dae" in config.features else "not read",
         "scope": [run.experiment.dae.scope, run.experiment.dae.test_rows],
@@ -97,7 +120,7 @@ def submit(run: Run) -> Inputs:
 
 def report(run: Run) -> Inputs:
     """What there is, not what there should be: the page shows whatever stages have left, stale or not."""
-    names = ["download", "dae", "activations", "blend", "score", "submit"]
+    names = ["download", "dae", "activations", "select", "blend", "score", "submit"]
     names += [f"{stage}/{head}" for stage in ("tune", "heads") for head in run.experiment.heads]
     found = {name: read_report(run.directory(name)) for name in names}
     made = {name: [report.key, report.files] if report else "absent" for name, report in found.items()}

@@ -74,6 +74,11 @@ class LightGBMModel:
     def predict(self, rows: Rows) -> NDArray[Any]:
         return np.asarray(self._booster.predict(table(self._native, rows), num_iteration=self._booster.best_iteration))
 
+    def gain(self) -> dict[str, float]:
+        """The total gain of the splits on each column, up to the best round."""
+        gain = self._booster.feature_importance("gain", iteration=self._booster.best_iteration)
+        return dict(zip(self._native.names, gain.tolist(), strict=True))
+
 
 def make(params: Params, seed: int) -> LightGBMModel:
     return LightGBMModel(params, seed)

@@ -92,6 +92,7 @@ def _stages_of(run: Run) -> dict[str, Any]:
     return {
         "download": stage_inputs.download(run),
         **{name: inputs(run) for name, inputs in dae.items()},
+        **({"select": stage_inputs.select(run)} if run.experiment.uses_selection else {}),
         **{f"tune/{name}": stage_inputs.tune(run, name) for name, head in heads.items() if head.trials},
         **{f"heads/{name}": stage_inputs.heads(run, name) for name in heads},
         "blend": stage_inputs.blend(run),

@@ -1,0 +1,144 @@
+"""Supervised selection of source columns inside folds, and what models make of the columns selected.
+
+A concrete selector is trained in a fold's training part for the largest two of the ks; a smaller k goes on from the
+next larger one that was trained, by dropping, one at a time, the column whose shuffling its network minds least on the
+rows kept for stopping early. So a whole curve costs two trainings.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from swapdae.config import DeviceName
+from swapdae.cross_fit import CrossFit, Model, Problem, cross_fit
+from swapdae.features import FoldwiseFeatures, RawFeatures
+from swapdae.heads.interface import Head
+from swapdae.heads.lightgbm import LightGBMModel
+from swapdae.selector import ConcreteSelector
+from swapdae.strict import Strict
+
+Array = NDArray[Any]
+Names = tuple[str, ...]
+JUDGED_ROWS = 1000  # rows on which a column is shuffled
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnProblem:
+    """Source columns of train rows, and what they are to tell.
+
+    frame: (n_train, N), all columns in it vary. problem: its targets and folds; its features are not read.
+    """
+
+    frame: pd.DataFrame
+    categorical: Names
+    problem: Problem
+
+    @property
+    def columns(self) -> Names:
+        return tuple(map(str, self.frame.columns))
+
+    def fit(self, by_fold: Sequence[Names], head: Head, params: Strict, seed: int) -> tuple[CrossFit, list[Model]]:
+        """Cross-fit a head on the columns named for each fold; its models by fold."""
+        parts = []
+        for fold, names in enumerate(by_fold):
+            kinds = ([n for n in names if (n in self.categorical) == categorical] for categorical in (True, False))
+            categorical, numerical = map(tuple, kinds)
+            fit_rows = np.flatnonzero(self.problem.folds != fold)
+            parts.append(RawFeatures(self.frame, categorical, numerical, [fit_rows]))
+        models: list[Model] = []
+
+        def make(fold: int) -> Model:
+            models.append(head.make(params, seed + fold))
+            return models[-1]
+
+        problem = replace(self.problem, features=FoldwiseFeatures(parts), n_test=0)
+        return cross_fit(problem, make, with_test=False, name=head.kind), models
+
+    def select(self, fold: int, ks: Sequence[int], *, epochs: int, device: DeviceName, seed: int) -> dict[int, Names]:
+        """The columns selected for each k in the fold's training part, in order of use where they were dropped to."""
+        found: dict[int, Names] = {}
+        trained: tuple[Names, int] | None = None
+        for rank, k in enumerate(sorted(ks, reverse=True)):
+            if rank < 2:
+                order = self._trained(fold, k, epochs, device, seed)
+                trained = order, k
+            assert trained is not None
+            found[k] = trained[0][:k]
+        return found
+
+    def _trained(self, fold: int, k: int, epochs: int, device: DeviceName, seed: int) -> Names:
+        view = self.problem.view(fold)
+        fit, stop = view.split
+        rows = self.frame.iloc[view.train]
+        selector = ConcreteSelector(
+            k,
+            task="regress" if view.task == "regression" else "classify",
+            epochs=epochs,
+            decoder_epochs=max(1, epochs // 2),
+            categorical=list(self.categorical),
+            device=device,
+            random_state=seed + fold,
+        )
+        selector.fit(rows.iloc[fit], view.y[fit], X_val=rows.iloc[stop], y_val=view.y[stop])
+        judged = stop[:JUDGED_ROWS]
+        return order_of_use(selector, rows.iloc[judged], view.y[judged], seed)
+
+
+def order_of_use(selector: ConcreteSelector, frame: pd.DataFrame, y: Array, seed: int) -> Names:
+    """The chosen columns, the most useful first: the reverse of the order in which shuffling them harms least.
+
+    Every column that has been passed over stays shuffled. frame (n, N), y (n,): rows that judge.
+    """
+    rng = np.random.default_rng(seed)
+    now = frame.reset_index(drop=True)
+    shuffled = {name: now[name].iloc[rng.permutation(len(now))].array for name in map(str, now.columns)}
+    left, passed = [str(now.columns[j]) for j in selector.chosen_], list[str]()
+    while len(left) > 1:
+        losses = [_loss(selector, now.assign(**{name: shuffled[name]}), y) for name in left]
+        least = left.pop(int(np.argmin(losses)))
+        now[least] = shuffled[least]
+        passed.append(least)
+    return (*left, *reversed(passed))
+
+
+def _loss(selector: ConcreteSelector, frame: pd.DataFrame, y: Array) -> float:
+    told = selector.decode(frame)
+    if selector.task == "regress":
+        return float(np.mean((told - y) ** 2))
+    return float(-np.log(told[np.arange(len(y)), np.searchsorted(selector.classes_, y)] + 1e-9).mean())
+
+
+def order_of_gain(model: LightGBMModel) -> Names:
+    """Columns by the total gain of the splits on them, the largest first."""
+    gain = model.gain()
+    return tuple(sorted(gain, key=lambda name: -gain[name]))
+
+
+def random_columns(columns: Names, k: int, seed: int) -> Names:
+    return tuple(np.random.default_rng(seed).choice(columns, k, replace=False).tolist())
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How alike selections are: mean Jaccard index of pairs, and 1 minus the ratio of the selections' variance to
+    that of random ones of k columns (1: always the same; 0: as random. Nogueira, Sechidis and Brown, JMLR 2018)."""
+
+    jaccard: float
+    index: float
+
+
+def stability(selections: Sequence[Names], n_columns: int) -> Stability:
+    """selections: two or more, of the same number of columns; NaN for fewer, or where all columns are taken."""
+    if len(selections) < 2 or len(selections[0]) == n_columns:
+        return Stability(float("nan"), float("nan"))
+    sets = [set(names) for names in selections]
+    jaccard = np.mean([len(a & b) / len(a | b) for a, b in itertools.combinations(sets, 2)])
+    m, share = len(sets), len(sets[0]) / n_columns
+    counts = np.array([sum(name in names for names in sets) for name in set().union(*sets)]) / m
+    variance = float((m / (m - 1) * counts * (1 - counts)).sum()) / n_columns
+    return Stability(float(jaccard), 1 - variance / (share * (1 - share)))

@@ -1,0 +1,218 @@
+"""select-features: choose k source columns inside every fold, and report what dropping the others costs."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from swapdae import stage_inputs
+from swapdae.compare import paired_difference
+from swapdae.errors import UserError
+from swapdae.folds import train_rows
+from swapdae.metrics import Metric
+from swapdae.run import Run
+from swapdae.stage import Report, run_stage
+from swapdae.strict import Strict
+
+if TYPE_CHECKING:
+    from swapdae.column_selection import ColumnProblem
+    from swapdae.cross_fit import CrossFit, Model
+
+NAME = "select_features"
+MODELS = {"lightgbm": "lightgbm", "network": "mlp"}  # kinds of heads that are fitted anew on the columns
+Array = NDArray[Any]
+Names = tuple[str, ...]
+
+
+class Effort(Strict):
+    """k: columns to keep; None is half of them. rows: train rows, drawn anew for each seed. epochs: of a selector."""
+
+    k: int | None = Field(None, ge=1)
+    rows: int = Field(10_000, ge=100)
+    seeds: int = Field(2, ge=1)
+    epochs: int = Field(40, ge=1)
+
+
+@dataclass
+class Found:
+    """fitted: one for each seed, by (columns, k, model); columns are "all", "selected", "gain" or "random".
+    selections: those of the k asked for, [seed][fold]."""
+
+    fitted: "dict[tuple[str, int, str], list[CrossFit]]" = field(default_factory=dict)
+    selections: list[list[Names]] = field(default_factory=list)
+
+    def add(self, columns: str, k: int, model: str, fitted: "CrossFit") -> None:
+        self.fitted.setdefault((columns, k, model), []).append(fitted)
+
+
+def main(run: Run, effort: Effort) -> Report:
+    """Writes report.json and table.txt, says the table. Raises UserError where k is not below the columns' number."""
+    effort = _with_k(run, effort)
+    config = effort.model_dump(mode="json")
+    inputs = stage_inputs.select_features(run, config, list(MODELS.values()))
+    stage = run.stage(NAME, inputs, lambda scratch: _body(run, effort, scratch), config=config)
+    report = run_stage(stage, force=run.force, say=run.say)
+    run.say(table_of(report.metrics))
+    return report
+
+
+def _with_k(run: Run, effort: Effort) -> Effort:
+    """The effort with its k named. Raises UserError where that does not lie below the number of columns that vary."""
+    n = len(_columns(run))
+    k = effort.k or max(1, n // 2)
+    if k >= n:
+        raise UserError(f"select-features: k = {k}: there are {n} columns that vary; --k must lie below")
+    return effort.model_copy(update={"k": k})
+
+
+def _columns(run: Run) -> list[str]:
+    return [str(name) for name in run.table.train.columns if name not in run.table.constant]
+
+
+def curve(k: int, n_columns: int) -> list[int]:
+    """The ks that are shown beside k: a quarter, half and twice of it, below the number of columns."""
+    return sorted({each for each in (k // 4, k // 2, k, min(2 * k, n_columns - 1)) if each})
+
+
+def _body(run: Run, effort: Effort, scratch: Path) -> dict[str, Any]:
+    assert effort.k is not None
+    columns, found = _columns(run), Found()
+    ks = curve(effort.k, len(columns))
+    for seed in range(run.experiment.seed, run.experiment.seed + effort.seeds):
+        _seed(run, effort, problem_of(run, effort.rows, seed), ks, seed, found)
+    metrics = _summary(run, effort.k, columns, found)
+    metrics["device"] = _device(run)
+    (scratch / "table.txt").write_text(table_of(metrics) + "\n", encoding="utf-8")
+    (scratch / "selections.json").write_text(json.dumps(found.selections) + "\n", encoding="utf-8")
+    return metrics
+
+
+def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
+    """The columns that vary, on rows drawn from the experiment's train rows."""
+    from swapdae.column_selection import ColumnProblem
+
+    table = run.table
+    rows = train_rows(table.n_train, n_rows, seed)
+    folds = np.unique(run.folds[rows], return_inverse=True)[1]
+    problem = replace(run.problem("raw"), y=table.y[rows], folds=folds, n_test=0, seed=seed)
+    frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
+    return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
+
+
+def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed: int, found: Found) -> None:
+    """All that one seed gives: every kind of columns is chosen within the folds, and fitted anew."""
+    from swapdae.column_selection import order_of_gain, random_columns
+    from swapdae.heads.lightgbm import LightGBMModel
+
+    assert effort.k is not None
+    n_folds = study.problem.n_folds
+
+    def fit(columns: str, k: int, model: str, by_fold: list[Names]) -> "list[Model]":
+        head, params = _head(run, MODELS[model])
+        fitted, models = study.fit(by_fold, head, params, seed)
+        found.add(columns, k, model, fitted)
+        return models
+
+    everything = [study.columns] * n_folds
+    boosters = fit("all", len(study.columns), "lightgbm", everything)
+    fit("all", len(study.columns), "network", everything)
+    gain = [order_of_gain(model) for model in boosters if isinstance(model, LightGBMModel)]
+    chosen = []
+    for fold in range(n_folds):
+        chosen.append(study.select(fold, ks, epochs=effort.epochs, device=run.device, seed=seed))
+        run.say(f"{NAME}: seed {seed}, fold {fold + 1}/{n_folds}: {', '.join(sorted(chosen[-1][effort.k]))}")
+    found.selections.append([selected[effort.k] for selected in chosen])
+    for k in ks:
+        arms = {
+            "selected": [selected[k] for selected in chosen],
+            "gain": [order[:k] for order in gain],
+            "random": [random_columns(study.columns, k, 1000 * seed + fold) for fold in range(n_folds)],
+        }
+        for columns, by_fold in arms.items():
+            for model in MODELS if k == effort.k else ("lightgbm",):
+                fit(columns, k, model, by_fold)
+
+
+def _head(run: Run, kind: str) -> tuple[Any, Strict]:
+    """The head of a kind, with the parameters of the experiment's first such head, or the defaults."""
+    from swapdae.heads import HEADS
+
+    named = next((name for name, head in run.experiment.heads.items() if head.kind == kind), None)
+    return HEADS[kind], HEADS[kind].params() if named is None else run.start_params(named)
+
+
+def _quality(metric: Metric, n: int, found: Found) -> list[dict[str, Any]]:
+    """A line for each choice and model; costs are in the metric's score, positive where dropping harms."""
+    lines = []
+    for (columns, k, model), fitted in found.fitted.items():
+        by_seed = np.array([metric.value_of(each.score) for each in fitted])
+        scores, every = (
+            np.array([each.fold_scores for each in fits]) for fits in (fitted, found.fitted["all", n, model])
+        )  # (n_seeds, n_folds)
+        lines.append(
+            {
+                "columns": columns,
+                "k": k,
+                "model": model,
+                metric.name: float(by_seed.mean()),
+                "sd_of_seeds": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+                "cost": paired_difference(scores.mean(axis=0), every.mean(axis=0)),
+                "cost_sd": float((every - scores).std(ddof=1)),
+            }
+        )
+    return lines
+
+
+def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, Any]:
+    from swapdae.column_selection import stability
+
+    metric, n = run.competition.metric_of, len(columns)
+    selections = [names for folds in found.selections for names in folds]
+    times = Counter(name for names in selections for name in names)
+    kept = sorted(columns, key=lambda name: (-times[name], columns.index(name)))[:k]
+    return {
+        "metric": metric.name,
+        "n_columns": n,
+        "k": k,
+        "quality": _quality(metric, n, found),
+        "stability": {
+            "all": asdict(stability(selections, n)),
+            "folds": [asdict(stability(folds, n)) for folds in found.selections],
+            "seeds": [asdict(stability(seeds, n)) for seeds in zip(*found.selections, strict=True)],
+        },
+        "keep": {name: times[name] / len(selections) for name in kept},
+        "drop": {name: times[name] / len(selections) for name in columns if name not in kept},
+        "constant": list(run.table.constant),
+    }
+
+
+def _device(run: Run) -> str:
+    from swapdae.nn.device import resolve_device
+
+    return str(resolve_device(run.device))
+
+
+def table_of(found: dict[str, Any]) -> str:
+    """The report as text: quality and cost of each choice, its stability, the columns to keep and to drop."""
+    metric, k, n = found["metric"], found["k"], found["n_columns"]
+    lines = [f"{'columns':>10} {'k':>4} {'model':>9} {metric:>9} {'sd seeds':>9} {'cost':>9}  95% interval"]
+    for line in sorted(found["quality"], key=lambda line: (line["model"], -line["k"])):
+        sd = "-" if line["sd_of_seeds"] is None else f"{line['sd_of_seeds']:.5f}"
+        cost, low, high = line["cost"]
+        told = "" if line["columns"] == "all" else f"{cost:+9.5f}  {low:+.5f} to {high:+.5f}"
+        lines.append(
+            f"{line['columns']:>10} {line['k']:4} {line['model']:>9} {line[metric]:9.5f} {sd:>9} {told}".rstrip()
+        )
+    stable = found["stability"]["all"]
+    lines.append(f"stability over folds and seeds: Jaccard {stable['jaccard']:.2f}, index {stable['index']:.2f}")
+    for verb in ("keep", "drop"):
+        lines.append(f"{verb}: " + ", ".join(f"{name} ({share:.0%})" for name, share in found[verb].items()))
+    if found["constant"]:
+        lines.append(f"drop, constant: {', '.join(found['constant'])}")
+    lines.append(f"cost: score with all {n} columns less that with {k}; shares: selections that took a column")
+    return "\n".join(lines)
