@@ -87,7 +87,9 @@ class Draw:
         if not (file := self.work / "pca.npy").is_file():
             x = np.load(self.dae_features()).astype(np.float32)
             pca = PCA(COMPONENTS, svd_solver="randomized", random_state=self.seed)
-            np.save(file, pca.fit_transform(x))
+            aside = self.work / "part.npy"  # a name that exists is whole: calls are broken off
+            np.save(aside, pca.fit_transform(x))
+            aside.replace(file)
         return file
 
     def features(self, name: str) -> FeatureSet:
@@ -109,7 +111,9 @@ class Draw:
             fits = [self._fit(problem, kind, params) for params in self._choices(kind)]
             seconds = time.perf_counter() - started
             best = max(fits, key=lambda fit: fit.score)
-            np.savez(file, oof=best.oof, seconds=seconds)
+            aside = self.work / "part.npz"
+            np.savez(aside, oof=best.oof, seconds=seconds)
+            aside.replace(file)
             value = METRIC.value_of(best.score)
             print(f"{self.data.name} seed {self.seed} {part:17} {value:.5f} {seconds:5.0f} s", flush=True)
         with np.load(file) as kept:
