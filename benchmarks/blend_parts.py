@@ -1,20 +1,18 @@
 """What does each head add to the blend, and so which heads should the default experiment have?
 
 python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 3] [--sets flights diamonds]
-[--keep DIRECTORY]: recipe and parameters are those of the experiment `flights`, for both sets. A seed draws rows,
-folds and weights; 60% of the rows are labelled, and one autoencoder is trained on all. Every head is cross-fitted on
-the same folds (ridge at the best of a few penalties), then blends, cross-fitted as in the pipeline: of all heads, of
+[--keep DIRECTORY]: recipe and parameters are those of the experiment `flights` for both sets (see time_to_quality).
+A seed draws rows, folds and weights; 60% of the rows are labelled, and one autoencoder is trained on all. All heads are
+cross-fitted on the same folds (ridge at the best of a few penalties), then blends as in the pipeline: of all heads, of
 all but one, and of LightGBM with one other. With --keep, features and out-of-fold predictions stay there, and a later
-call goes on from them: as many short calls as there are sets and seeds make one long one.
-Per set, for each head: its metric, what it takes off LightGBM's (gain), what leaving it out of all adds (loss), each
-paired over folds, its weight in the blend of all, and the seconds it took. Positive is better for gain and loss. The
-interval is that of `swapdae compare`, on folds averaged over seeds; sd is over all single folds. Sets: see
-time_to_quality.py. Ends with one line of JSON: per set and head value, gain and loss; "blend" is that of all.
+call goes on from them.
+Per set, for each head: its metric, what it takes off LightGBM's (gain) and what leaving it out of all adds (loss),
+paired over folds, its weight in the blend of all, and its seconds. The interval is that of `swapdae compare`, on folds
+averaged over seeds; sd is over single folds. Ends with one line of JSON: value, gain and loss of every head.
 """
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -42,16 +40,14 @@ from swapdae.paths import here
 from swapdae.run import Run
 from swapdae.stages.dae import write_npy
 from swapdae.strict import Strict
-from time_to_quality import Data, diamonds, flights
+from time_to_quality import LABELLED, Data, diamonds, flights
 
 Array = NDArray[Any]
-FIRST = "lightgbm raw"
-PARTS = (  # kind and features of the heads
-    *("ridge raw", "ridge dae", "mlp raw", "mlp dae", FIRST, "lightgbm pca", "lightgbm raw+pca"),
-    *("xgboost raw", "catboost raw"),
-)
-ALPHAS = 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3
+FIRST = "lightgbm raw"  # kind and features of a head
+PARTS = FIRST, "ridge raw", "ridge dae", "mlp raw", "mlp dae", "lightgbm raw+pca", "xgboost raw", "catboost raw"
+ALPHAS = 1.0, 10.0, 100.0, 1000.0
 COMPONENTS = 48
+WHOLE = 60_000  # rows of a set that draws are taken from
 METRIC = METRICS["rmse"]
 
 
@@ -108,9 +104,8 @@ class Draw:
             kind, features = part.split()
             problem = self._problem(self.features(features), len(ALPHAS) if kind == "ridge" else 1)
             started = time.perf_counter()
-            fits = [self._fit(problem, kind, params) for params in self._choices(kind)]
+            best = max(self._fits(problem, kind), key=lambda fit: fit.score)
             seconds = time.perf_counter() - started
-            best = max(fits, key=lambda fit: fit.score)
             aside = self.work / "part.npz"
             np.savez(aside, oof=best.oof, seconds=seconds)
             aside.replace(file)
@@ -123,11 +118,9 @@ class Draw:
         n_test = len(self.data.y) - len(self.y)
         return Problem(features, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
 
-    def _choices(self, kind: str) -> list[Strict]:
-        return [RidgeParams(alpha=alpha) for alpha in ALPHAS] if kind == "ridge" else [self.params[kind]]
-
-    def _fit(self, problem: Problem, kind: str, params: Strict) -> CrossFit:
-        return cross_fit(problem, HEADS[kind].factory(params, self.seed), with_test=False)
+    def _fits(self, problem: Problem, kind: str) -> list[CrossFit]:
+        choices = [RidgeParams(alpha=alpha) for alpha in ALPHAS] if kind == "ridge" else [self.params[kind]]
+        return [cross_fit(problem, HEADS[kind].factory(params, self.seed), with_test=False) for params in choices]
 
 
 class Measured(NamedTuple):
@@ -200,7 +193,6 @@ def summary(name: str, draws: Sequence[Measured]) -> dict[str, dict[str, float]]
         print(f"{part:17} {value:.5f} {spread[j]:.5f}  {gained:42}  {loss!s:42} {weights[j]:6.2f} {seconds[j]:4.0f}")
         results[part] = {"value": value, "gain": gain.mean, "loss": loss.mean}
     print(f"{'blend of all':17} {values[:, -1].mean():.5f} {spread[-1]:.5f}  {Effect.of(every, first)}")
-    sys.stdout.flush()
     results["blend"] = {"value": float(values[:, -1].mean()), "gain": Effect.of(every, first).mean}
     return results
 
@@ -209,6 +201,12 @@ def drawn(data: Data, rows: int, seed: int) -> Data:
     """`rows` rows in random order."""
     chosen = np.random.default_rng(seed).permutation(train_rows(len(data.y), rows, seed))
     return replace(data, frame=data.frame.iloc[chosen].reset_index(drop=True), y=data.y[chosen])
+
+
+def equal_steps(mlp: Strict, share: float) -> Strict:
+    """With the batch cut to `share`: eight epochs of 512 rows leave a network on few rows untrained."""
+    batch_size: int = mlp.model_dump()["batch_size"]
+    return mlp.model_copy(update={"batch_size": max(16, round(batch_size * share))})
 
 
 def main() -> None:
@@ -222,15 +220,15 @@ def main() -> None:
     given = parser.parse_args()
     run = Run.of(here(), "flights")
     config, heads = run.experiment.dae, run.experiment.heads
-    rows, epochs, seeds = given.rows, given.epochs or config.training.epochs, given.seeds
-    if given.quick:
-        rows, epochs, seeds = 4_000, 2, 2
+    whole = given.rows, given.epochs or config.training.epochs, given.seeds
+    rows, epochs, seeds = (4_000, 2, 2) if given.quick else whole
     config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
     params: dict[str, Strict] = {head.kind: run.start_params(name) for name, head in heads.items()}
+    params["mlp"] = equal_steps(params["mlp"], LABELLED * rows / (run.experiment.rows or WHOLE))
     results = {}
     with TemporaryDirectory() as temporary:
         for name, read in (("flights", flights), ("diamonds", diamonds)):
-            if name not in given.sets or (data := read(60_000)) is None:
+            if name not in given.sets or (data := read(WHOLE)) is None:
                 continue
             draws = []
             for seed in range(seeds):
