@@ -27,9 +27,9 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
     assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
 
     # A submission of an older blend says nothing of this one where the host scores without submissions.
-    for stage, public in (("submit", 0.5), ("score", 0.25)):
+    for told_by, public in (("submit", 0.5), ("score", 0.25)):
         metrics = {"blend": {"public": public, "private": public}, "public": public, "private": public}
-        run.directory(stage).mkdir(exist_ok=True)
+        run.directory(told_by).mkdir(exist_ok=True)
         told = asdict(replace(run.report("blend"), metrics=metrics))
-        (run.directory(stage) / "report.json").write_text(json.dumps(told), encoding="utf-8")
+        (run.directory(told_by) / "report.json").write_text(json.dumps(told), encoding="utf-8")
         assert scores_of(run)["blend"]["public"] == public
