@@ -75,7 +75,7 @@ def test_stops_early_and_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(mlp, "_stop_loss", told)
     model, _, _ = fitted("regression", patience=2)
     assert len(weights) == 4  # two epochs without gain after the second
-    assert torch.equal(model._model.out_bias, weights[1])
+    assert torch.equal(model._model.get_parameter("out_bias"), weights[1])
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])
