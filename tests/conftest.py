@@ -1,5 +1,6 @@
 """One synthetic competition for all: 300 train and 120 test rows with a known signal, in a tree of its own."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def write_csvs(directory: Path, n_train: int = 300, n_test: int = 120) -> None:
     test.to_csv(directory / "test.csv", index=False)
     sample = test[["id"]].sort_values("id").assign(target=0.5)
     sample.to_csv(directory / "sample_submission.csv", index=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """A shell starts its background jobs deaf to Ctrl-C, and their children too: the tests send it to both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
