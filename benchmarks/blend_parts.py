@@ -73,8 +73,8 @@ class Draw:
         """Trains the autoencoder, if that has not been done."""
         if not (file := self.work / "dae.npy").is_file():
             codes, encoder = self.data.codes(self.config, self.seed)
-            device = resolve_device("auto")
-            model, _ = fit_autoencoder(codes, encoder.layout, self.config, seed=self.seed, device=device)
+            device, seed = resolve_device("auto"), self.seed
+            model, _ = fit_autoencoder(codes, encoder.layout, self.config, seed=seed, device=device, scratch=self.work)
             write_npy(file, read_features(model, codes, encoder.layout, device), (len(codes), model.d_features))
         return file
 
