@@ -114,7 +114,7 @@ def test_an_autoencoder_per_fold_is_judged_on_rows_it_has_not_seen() -> None:
 GROUPS = groups_of(TOLD, trainings(), 2)
 STARTS = [
     NoiseConfig(),
-    NoiseConfig(columns={"x4": 0.15}),  # the same
+    NoiseConfig(columns={"x4": 0.1}),  # the same
     NoiseConfig(categorical=0.9, numerical=1.0, columns={"c0": 0.1}),
 ]
 
@@ -134,7 +134,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrialResult, ...]:
 
 def test_starts_come_first_then_rates_by_group(whole: tuple[TrialResult, ...]) -> None:
     first, second, *drawn = rates(whole)
-    assert set(first.values()) == {0.15}
+    assert set(first.values()) == {NoiseConfig().numerical}
     assert second["c0"] == second["c2"] == 0.5 and second["c1"] == 0.9 and second["x0"] == HIGHEST
     for found in drawn:
         assert set(found) == set(TOLD) and all(LOWEST <= rate <= HIGHEST for rate in found.values())

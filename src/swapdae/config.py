@@ -21,9 +21,6 @@ FeatureName = Literal["raw", "dae", "raw+dae", "dae_selected", "raw+dae_selected
 UnitsName = Literal["relu", "features"]
 
 
-# >>> Competition
-
-
 class FoldsConfig(Strict):
     """How train rows are cut into folds. Folds belong to the competition, so every experiment shares them."""
 
@@ -91,9 +88,6 @@ class Competition(Strict):
     @property
     def metric_of(self) -> Metric:
         return METRICS[self.metric]
-
-
-# >>> Experiment
 
 
 class NoiseConfig(Strict):
