@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,22 +131,23 @@ def test_leftover_of_a_killed_write_is_ignored(tmp_path: Path) -> None:
     assert not part.exists()
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file of this process can grow beyond 1 kB: a full disk, for one who writes."""
+    """No file of this process can grow beyond 1 kB: a full disk, for one who writes, the tests' own log included."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_full_disk_leaves_the_checkpoint_before(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     saved, other, file = parts(), parts(), tmp_path / "c.safetensors"
     save_checkpoint(file, saved, {})
-    request.getfixturevalue("small_files")
-    with pytest.raises(OSError) as failed:
+    with pytest.raises(OSError) as failed, small_files():
         save_checkpoint(file, other, {})
     assert failed.value.errno == errno.EFBIG
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
