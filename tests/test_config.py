@@ -25,9 +25,10 @@ COMPETITION = {
 }
 
 
-def test_every_shipped_experiment_is_listed_here() -> None:
+def test_shipped_experiments_are_there_beside_those_of_the_user() -> None:
+    """Such as flights_noise, which tune-noise writes: all are read below."""
     found = {file.stem for file in ROOT.root.glob("experiments/*.toml")}
-    assert found == set(SHIPPED)
+    assert found >= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in ROOT.root.glob("experiments/*.toml")))
