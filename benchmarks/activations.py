@@ -10,17 +10,16 @@ answers must be the same. Prints a table, then one line of JSON: ratio, peak_rss
 
 import argparse
 import json
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fresh_process import alone
 from swapdae.activations import (
     containment,
     file_blocks,
@@ -112,21 +111,6 @@ def _iou(a: Array, b: Array) -> Array:
 def _share_outside(row: Array, known: Array) -> Array:
     share: Array = (row & ~known).sum(axis=1) / row.sum(axis=1)
     return share
-
-
-def _answer(out: Connection, function: Callable[..., Answer], arguments: tuple[Any, ...]) -> None:
-    out.send(function(*arguments))
-
-
-def alone(function: Callable[..., Answer], *arguments: Any) -> Answer:
-    """The function's answer from a fresh process, whose memory is its own: its peak starts at this one's."""
-    receive, send = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_answer, args=(send, function, arguments))
-    process.start()
-    send.close()
-    answer: Answer = receive.recv()
-    process.join()
-    return answer
 
 
 def main() -> None:

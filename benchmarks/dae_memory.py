@@ -10,13 +10,10 @@ Prints a table, then one line of JSON: training_peak_gb, features_peak_gb.
 import argparse
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fresh_process import alone
 from swapdae.config import DaeConfig
 from swapdae.nn.autoencoder import Autoencoder
 from swapdae.nn.device import resolve_device
@@ -77,21 +75,6 @@ def features(n: int, folder: Path) -> dict[str, float]:
     model = Autoencoder(layout, CONFIG).to(device.device)
     write_npy(folder / "features.npy", read_features(model, codes, layout, device), (n, model.d_features))
     return {"encoded": encoded, "peak": peak_rss_gb()}
-
-
-def _answer(out: Connection, function: Callable[..., dict[str, float]], arguments: tuple[Any, ...]) -> None:
-    out.send(function(*arguments))
-
-
-def alone(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[str, float]:
-    """The function's answer from a fresh process, whose memory is its own."""
-    receive, send = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_answer, args=(send, function, arguments))
-    process.start()
-    send.close()
-    answer: dict[str, float] = receive.recv()
-    process.join()
-    return answer
 
 
 def main() -> None:

@@ -9,11 +9,8 @@ Prints a table, then one line of JSON: ratio, max_relative_error, peak_rss_gb.
 
 import argparse
 import json
-import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
+from fresh_process import alone
 from swapdae.moments import FoldMoments, predict
 from swapdae.stage import peak_rss_gb
 
@@ -84,21 +82,6 @@ def error(file: Path, y: Array) -> dict[str, float]:
         other = Ridge(alpha=alpha).fit(x[train].astype(np.float64), y[train]).predict(x[held_out].astype(np.float64))
         worst = max(worst, float(np.abs(mine - other).max() / np.abs(other).max()))
     return {"max_relative_error": worst}
-
-
-def _answer(out: Connection, function: Callable[..., dict[str, float]], arguments: tuple[Any, ...]) -> None:
-    out.send(function(*arguments))
-
-
-def alone(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[str, float]:
-    """The function's answer from a fresh process, whose memory is its own."""
-    receive, send = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_answer, args=(send, function, arguments))
-    process.start()
-    send.close()
-    answer: dict[str, float] = receive.recv()
-    process.join()
-    return answer
 
 
 def main() -> None:
