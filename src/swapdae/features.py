@@ -109,15 +109,15 @@ class RawFeatures:
         return encoder.transform(self._frame).one_hot(encoder.layout)
 
 
-class FileFeatures:
-    """Features that a stage wrote as .npy files of all rows, memory-mapped: one for all folds, or one per fold."""
+class LoadedFeatures:
+    """A matrix of all rows, (n, d), that load(k) gives: k is 0 where one serves all folds, else the fold."""
 
-    def __init__(self, files: Sequence[Path], prefix: str) -> None:
-        self._files, self._prefix = files, prefix
+    def __init__(self, load: Callable[[int], FloatArray], *, shared: bool, prefix: str) -> None:
+        self._load, self._shared, self._prefix = load, shared, prefix
 
     @property
     def shared(self) -> bool:
-        return len(self._files) == 1
+        return self._shared
 
     def native(self, fold: int) -> Native:
         (x,) = self.dense(fold)
@@ -125,7 +125,16 @@ class FileFeatures:
         return Native(np.zeros((len(x), 0), dtype=np.int32), (), (x,), names)
 
     def dense(self, fold: int) -> tuple[FloatArray, ...]:
-        return (np.load(self._files[0 if self.shared else fold], mmap_mode="r", allow_pickle=False),)
+        return (self._load(0 if self._shared else fold),)
+
+
+class FileFeatures(LoadedFeatures):
+    """Features that a stage wrote as .npy files, memory-mapped: one for all folds, or one per fold."""
+
+    def __init__(self, files: Sequence[Path], prefix: str) -> None:
+        super().__init__(
+            lambda k: np.load(files[k], mmap_mode="r", allow_pickle=False), shared=len(files) == 1, prefix=prefix
+        )
 
 
 class FoldwiseFeatures:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from swapdae.config import DaeConfig, NoiseConfig
 from swapdae.cross_fit import Problem, cross_fit
-from swapdae.features import FloatArray, Native, Rows
+from swapdae.features import FloatArray, LoadedFeatures, Rows
 from swapdae.heads import HEADS
 from swapdae.heads.interface import Trial
 from swapdae.nn.autoencoder import Autoencoder
@@ -30,23 +30,6 @@ ALPHAS = 100.0, 1e3, 10.0, 1.0  # penalties; features are judged by the best. Th
 EARLY = 1 / 3  # of the epochs, after which a trial is judged for the first time
 PUBLISHED = {"categorical": 0.9, "numerical": 0.25}
 Groups = Mapping[str, tuple[str, ...]]  # columns that share a rate, by the rate's name
-
-
-class _Trained:
-    """A FeatureSet of autoencoders that are trained when their fold is first asked for."""
-
-    def __init__(self, shared: bool, train: Callable[[int], FloatArray]) -> None:
-        self._shared, self._train = shared, cache(train)
-
-    @property
-    def shared(self) -> bool:
-        return self._shared
-
-    def native(self, fold: int) -> Native:
-        raise NotImplementedError("these features are for linear models")
-
-    def dense(self, fold: int) -> tuple[FloatArray, ...]:
-        return (self._train(0 if self._shared else fold),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +65,11 @@ class Trainings:
 
     def _ridge(self, train: Callable[[int], FloatArray], report: Report | None = None) -> float:
         ridge = HEADS["ridge"]
-        problem = replace(self.problem, features=_Trained(self.shared, train), n_penalties=len(ALPHAS))
+        problem = replace(
+            self.problem,
+            features=LoadedFeatures(cache(train), shared=self.shared, prefix="dae"),
+            n_penalties=len(ALPHAS),
+        )
         scores = []
         for alpha in ALPHAS:
             make = ridge.factory(ridge.params.model_validate({"alpha": alpha}), problem.seed)
