@@ -93,6 +93,27 @@ def study() -> dict[str, Any]:
     }
 
 
+def columns() -> dict[str, Any]:
+    """What select-features reports."""
+    arms = [("all", 5), *((arm, k) for arm in ("selected", "gain", "random") for k in (1, 2, 4))]
+    quality = [
+        {"columns": arm, "k": k, "model": model, "rmse": 0.5 + 0.1 / k, "cost": [0.1 / k, -0.01, 0.2]}
+        for model in ("lightgbm", "network")
+        for arm, k in arms
+        if model == "lightgbm" or k in (2, 5)
+    ]
+    return {
+        "metric": "rmse",
+        "n_columns": 5,
+        "k": 2,
+        "quality": quality,
+        "stability": {"all": {"jaccard": 0.4, "index": 0.3}},
+        "keep": {EVIL: 1.0, LONG: 0.5},
+        "drop": {"c0": 0.5, "x0": 0.0, "x1": 0.0},
+        "constant": [],
+    }
+
+
 def trials() -> list[dict[str, Any]]:
     scores = [-0.5, None, -0.4, -0.45, None, -0.3, -0.35, -0.41, -0.39]
     return [
@@ -112,7 +133,8 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
     heads = {name: {"features": "raw", "oof": 0.5, "public": None, "private": 0.4, "seconds": 3.0} for name in HEADS}
     blend = {"oof": 0.5, "oof_cross_fitted": 0.51, "public": None, "private": None, "weights": weights}
     training = {"n_rows": 500, "n_inputs": 12, "d_features": 40, "seconds": 3.0}
-    log = [{"epoch": e, "loss": 1 / e, "learning_rate": 1e-3 / e, "rows_per_s": 12_000.0 + e} for e in range(1, 6)]
+    told = {"rows_per_s": 12_000.0, "mask_auc": 0.7}
+    log = [{"epoch": e, "loss": 1 / e, "learning_rate": 1e-3 / e, **told} for e in range(1, 6)]
     iou = rng.uniform(0.5, 0.9, (6, 6))
     return Results(
         experiment=Experiment.model_validate(
@@ -125,6 +147,8 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
             "download": report_of("download", {}),
             "dae": report_of("dae", {"trainings": [training] * 2}),
             "activations": report_of("activations", study()),
+            "select": report_of("select", {"n_features": 40, "chosen": [[1, 2, 3], [2, 3, 4]]}),
+            "select_features": report_of("select_features", columns()),
             "tune/ridge_dae": report_of("tune/ridge_dae", {"trials": trials()}),
             "heads/ridge_dae": State("stale", "changed: dae", report_of("heads/ridge_dae", {}).report),
             "blend": report_of("blend", {"method": "nnls", "cross_fitted": 0.51, "weights": weights}),

@@ -35,9 +35,9 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
     k: columns to select. parameterization: of the logits; "direct" trains anew for twice as long until its rows have
     settled. task: "reconstruct" needs no y; "regress" takes y (n,) or (n, t); "classify" takes labels (n,).
     decoder: hidden widths beside the linear part, () for a linear decoder. d_inner: p of "indirect". start: where the
-    rows begin, at random, at greedy forward selection, or at k positions of columns (d_inner is then
-    at least k). refine: try swaps of the final
-    choice on the training covariance, and keep them where the decoder does better with them on validation rows.
+    rows begin, at random, at greedy forward selection, or at k positions of columns (d_inner is then at least k).
+    refine: try swaps, on the training covariance, of the final choice and of greedy forward selection, and keep what
+    the decoder does best with on validation rows.
     epochs, decoder_epochs: with relaxed selections, then with hard ones. selection_rate: learning rate of the logits;
     None is .003 for "indirect", .1 for "direct". samples: Gumbel samples a batch, "row" for one each row (slow, as
     published). overlap: weight of the loss on units claimed twice. scale: units of the inputs, and so of the squared
@@ -60,7 +60,7 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         start: Literal["random", "greedy"] | list[int] = "random",
         refine: bool = True,
         epochs: int = 100,
-        decoder_epochs: int = 60,
+        decoder_epochs: int = 100,
         batch_size: int = 64,
         learning_rate: float = 3e-3,
         selection_rate: float | None = None,
@@ -133,6 +133,11 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         columns = [np.flatnonzero(np.array(units.of_input) == unit) for unit in range(units.n_units)]
         linear_y = y if self.task == "regress" else None if self.task == "reconstruct" else _indicators(y)
         covariance, targets = linear_covariance(x, linear_y)
+
+        def refine(chosen: list[int]) -> list[list[int]]:
+            greedy = forward_selection(covariance, targets, self.k, columns)
+            return [swap_refinement(covariance, targets, begun, columns) for begun in (greedy, chosen)]
+
         self._fitted = fit_concrete(
             Data.of(x, y, self._device),
             Data.of(x_held, y_held, self._device),
@@ -142,7 +147,7 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
             seed=self.random_state,
             device=self._device,
             start=self._start(covariance, targets, columns),
-            refine=(lambda chosen: swap_refinement(covariance, targets, chosen, columns)) if self.refine else None,
+            refine=refine if self.refine else None,
         )
         columns_of = self._scaling.columns
         self.chosen_ = np.array([columns_of[unit] for unit in self._fitted.chosen])

@@ -48,8 +48,12 @@ def tune_noise(run: Run, effort: dict[str, Any]) -> Inputs:
     }
 
 
-def select_features(run: Run, effort: dict[str, Any], kinds: list[str]) -> Inputs:
-    """kinds: of heads, whose parameters are those of the experiment's first such head."""
+REFITTED = {"lightgbm": "lightgbm", "network": "mlp"}  # by select-features: models and their kinds of heads
+
+
+def select_features(run: Run, effort: dict[str, Any]) -> Inputs:
+    """Parameters are those of the experiment's first head of a kind."""
+    kinds = REFITTED.values()
     heads = {head.kind: name for name, head in reversed(run.experiment.heads.items()) if head.kind in kinds}
     return {
         "download": _key(download(run)),
@@ -120,7 +124,7 @@ def submit(run: Run) -> Inputs:
 
 def report(run: Run) -> Inputs:
     """What there is, not what there should be: the page shows whatever stages have left, stale or not."""
-    names = ["download", "dae", "activations", "select", "blend", "score", "submit"]
+    names = ["download", "dae", "activations", "select", "select_features", "blend", "score", "submit"]
     names += [f"{stage}/{head}" for stage in ("tune", "heads") for head in run.experiment.heads]
     found = {name: read_report(run.directory(name)) for name in names}
     made = {name: [report.key, report.files] if report else "absent" for name, report in found.items()}

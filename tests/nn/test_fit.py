@@ -59,6 +59,17 @@ def test_learns_32_rows_by_heart() -> None:
     assert log[-1].corrupted == 0
 
 
+def test_log_tells_how_well_the_mask_is_found() -> None:
+    x, told = codes(256), config(10, learning_rate=1e-2)
+    only_numbers = told.noise.model_copy(update={"categorical": 0.0, "numerical": 0.3})
+    told = told.model_copy(update={"noise": only_numbers, "loss": told.loss.model_copy(update={"mask": 2.0})})
+    _, log = fit_autoencoder(x, LAYOUT, told, seed=0, device=CPU, show_progress=False)
+    first, last = log[0].mask_auc, log[-1].mask_auc
+    assert first is not None and last is not None and last > max(0.8, first)
+    _, log = fit_autoencoder(x, LAYOUT, config(1), seed=0, device=CPU, show_progress=False)
+    assert log[0].mask_auc is None  # there is no mask head
+
+
 @pytest.mark.parametrize("n", [1, 15, 40])
 def test_any_number_of_rows_trains(n: int) -> None:
     model, log = fit_autoencoder(codes(n), LAYOUT, config(1), seed=0, device=CPU, show_progress=False)

@@ -103,6 +103,31 @@ def test_learning_rate_is_set() -> None:
     assert torch.equal(weights(model), before)
 
 
+def test_look_tells_the_masks_auc_and_trains_nothing() -> None:
+    assert make()[1].look(rows(15))[1] is None  # there is no mask head
+
+    config = DaeConfig.model_validate({"body": {"kind": "stack", "width": 16}, "loss": {"mask": 1}})
+    model = Autoencoder(LAYOUT, config)
+    noise = SwapNoise(config.noise, LAYOUT, CPU.device, torch.Generator().manual_seed(1))
+    step, before, state = Step(model, noise, config, CPU), weights(model), noise.generator.get_state()
+    loss, auc = step.look(rows(200))
+    assert torch.equal(weights(model), before)
+
+    noise.generator.set_state(state)
+    _, corrupted, mask = noise(rows(200))
+    with torch.no_grad():
+        logits = model(corrupted).mask_logits
+    on, off = logits[mask], logits[~mask]
+    by_hand = ((on[:, None] > off).float() + 0.5 * (on[:, None] == off)).mean()
+    assert auc == pytest.approx(float(by_hand)) and loss > 0
+
+
+def test_look_has_no_auc_where_nothing_is_corrupted() -> None:
+    config = DaeConfig.model_validate({"loss": {"mask": 1}, "noise": {"categorical": 0, "numerical": 0}})
+    noise = SwapNoise(config.noise, LAYOUT, CPU.device, torch.Generator().manual_seed(1))
+    assert Step(Autoencoder(LAYOUT, config), noise, config, CPU).look(rows(20))[1] is None
+
+
 @pytest.mark.gpu
 def test_recorded_steps_equal_plain_ones() -> None:
     if not torch.cuda.is_available():

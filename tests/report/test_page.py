@@ -40,8 +40,8 @@ def regression(sections: dict[str, Section]) -> str:
 
 
 def test_every_section_shows_what_there_is(sections: dict[str, Section]) -> None:
-    titles = ["Result", "Data", "Autoencoder", "Activations", "Tuning", "Blend", "Predictions", "Provenance"]
-    assert list(sections) == titles
+    titles = ["Result", "Data", "Autoencoder", "Activations", "Selection", "Tuning"]
+    assert list(sections) == [*titles, "Blend", "Predictions", "Provenance"]
     for section in sections.values():
         assert not any(line.startswith("Left out") for line in section.text)
         assert section.pictures or section.title == "Provenance"
@@ -51,6 +51,17 @@ def test_every_section_shows_what_there_is(sections: dict[str, Section]) -> None
     rows = sections["Result"].grids[0].rows
     assert [row[0] for row in rows] == [*HEADS, "blend, cross-fitted"]
     assert "heads/ridge_dae" in sections["Result"].text[1]  # stale
+
+
+def test_selection_tells_features_columns_and_costs(sections: dict[str, Section]) -> None:
+    found = sections["Selection"]
+    assert found.text[0].startswith("3 of 40 autoencoder features") and "two folds share 50%" in found.text[0]
+    assert "2 of 5 source columns" in found.text[1] and found.text[2] == "To drop: c0, x0, x1."
+    rows = found.grids[0].rows
+    assert len(rows) == 14 and rows[0] == ("all", "5", "lightgbm", "0.52000", "", "")
+    assert {row[4] for row in rows if row[1] == "2" and row[2] == "network"} == {"+0.05000"}
+    assert "With all 5 columns 0.5200; with the 1 selected 0.6000" in found.pictures[0].alt
+    assert f"most often taken is {EVIL}, by 100%" in found.pictures[1].alt
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
@@ -82,7 +93,11 @@ def test_what_has_not_run_is_left_out_with_a_line() -> None:
     }.items():
         assert sections[title].text == (f"Left out: {stage} has not run.",)
     assert not any(section.pictures for section in sections.values())
-    assert "Left out" in sections["Tuning"].text[0] and "Left out" in sections["Predictions"].text[0]
+    assert (
+        "Left out" in sections["Selection"].text[0]
+        and "Left out" in sections["Tuning"].text[0]
+        and "Left out" in sections["Predictions"].text[0]
+    )
     assert "Left out" in html_of(bare)
 
 

@@ -83,12 +83,12 @@ def fit_concrete(
     seed: int,
     device: Device,
     start: list[int] | None = None,
-    refine: Callable[[list[int]], list[int]] | None = None,
+    refine: Callable[[list[int]], list[list[int]]] | None = None,
 ) -> FittedConcrete:
     """Train on `train`; of the hard epochs the one that is best on `validation` is kept.
 
-    start: k units that the rows begin at. refine: takes the k distinct units that training chose and returns others,
-    which are kept where they do better on `validation`. Raises FloatingPointError where the loss is no longer finite.
+    start: k units that the rows begin at. refine: takes the k distinct units that training chose and returns other
+    choices; the one that does best on `validation` is kept. Raises FloatingPointError where the loss is not finite.
     """
     with _no_denormals(), torch.random.fork_rng(devices=[device.device] if device.kind == "cuda" else []):
         torch.manual_seed(seed)
@@ -100,9 +100,10 @@ def fit_concrete(
             config = replace(config, epochs=2 * config.epochs)
             logger.info("selections have not settled (%.3f), training anew for %d", log[-1].mean_max, config.epochs)
         chosen, n_unique = unique_selections(network.selection.logits().detach().cpu())
-        candidates = [chosen] if refine is None else [chosen, in_places_of(chosen, refine(chosen))]
+        others = [] if refine is None else refine(chosen)
+        candidates = {frozenset(units): in_places_of(chosen, units) for units in (*others, chosen)}
         relaxed, fitted = copy.deepcopy(network.state_dict()), []
-        for candidate in candidates[:1] if candidates[-1] == chosen else candidates:
+        for candidate in candidates.values():
             network.load_state_dict(relaxed)
             fitted.append(_hard_epochs(network, candidate, train, validation, config, len(log)))
         best = min(fitted, key=lambda tuned: tuned.loss)

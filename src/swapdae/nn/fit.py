@@ -101,6 +101,7 @@ class _Loop:
         self._parts = Parts(model, step.optimizer, generator, step.scaler)
         self.at = Position()
         self._unseen = torch.zeros(2, device=device.device)
+        self._mask_auc: float | None = None  # at the last epoch's end
         self._start: State | None = self._parts.copy()  # None once it has been gone back to
         self._scratch: Path | None = None
         self._clock = self._saved = time.perf_counter()
@@ -156,7 +157,7 @@ class _Loop:
         if self.at.done < self.n_batches or self.at.explodes(loss):
             return loss
         before = self._generator.get_state()
-        now = float(self._step.loss(self._rows[order[: self._batch]]))
+        now, self._mask_auc = self._step.look(self._rows[order[: self._batch]])
         self._generator.set_state(before)
         return now
 
@@ -165,7 +166,8 @@ class _Loop:
         self._tick()
         loss, corrupted = (total / self.n_batches for total in at.totals)
         speed = self.n_batches * self._batch / (at.seconds - at.began)
-        at.log.append(Epoch(len(at.log) + 1, loss, corrupted, rate, speed, at.seconds, at.rolled_back_at))
+        number = len(at.log) + 1
+        at.log.append(Epoch(number, loss, corrupted, rate, speed, at.seconds, at.rolled_back_at, self._mask_auc))
         at.begin_epoch()
         bar.update(bar.task_ids[0], loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
         if self._start is not None:

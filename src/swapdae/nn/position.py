@@ -19,6 +19,7 @@ class Epoch:
     rows_per_s: float
     seconds: float  # spent in training so far, earlier runs included
     rolled_back_at: int | None = None  # step whose loss had exploded; since then the rate is a tenth of its schedule
+    mask_auc: float | None = None  # of the predicted mask, on one batch at the epoch's end; None without a mask head
 
 
 @dataclass

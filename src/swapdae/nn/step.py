@@ -2,10 +2,12 @@
 
 import ctypes
 import logging
+import math
 import sys
 from collections.abc import Callable
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from swapdae.config import DaeConfig, TrainingConfig
@@ -96,11 +98,21 @@ class Step:
             return autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
 
     @torch.no_grad()
-    def loss(self, rows: Rows) -> Tensor:
-        """The mean loss of some rows, which are not trained on."""
-        batch = self._noise(rows)
-        parts = zip(*(torch.split(x, self._micro) for x in batch), strict=True)
-        return torch.stack([self._loss(*part) * (len(part[0]) / len(rows)) for part in parts]).sum()
+    def look(self, rows: Rows) -> tuple[float, float | None]:
+        """The mean loss of some rows, which are not trained on, and the AUC of their predicted mask: None where there
+        is no mask head, or nothing or everything was corrupted."""
+        loss, logits, batch = 0.0, [], self._noise(rows)
+        for clean, corrupted, mask in zip(*(torch.split(x, self._micro) for x in batch), strict=True):
+            with self._device.autocast():
+                output = self._model(corrupted)
+                part = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
+            loss += float(part) * len(clean) / len(rows)
+            if output.mask_logits is not None:
+                logits.append(output.mask_logits.float())
+        truth = batch[2].flatten().cpu().numpy()
+        if not logits or truth.all() or not truth.any() or not math.isfinite(loss):
+            return loss, None
+        return loss, float(roc_auc_score(truth, torch.cat(logits).flatten().cpu().numpy()))
 
 
 class Recording:

@@ -11,7 +11,7 @@ from swapdae.report.page import Grid, Picture, Section, percent, text_of
 from swapdae.report.results import Results
 
 Array = NDArray[Any]
-CURVES = {  # of the training log: field, title, axis; a field that a log lacks is left out
+CURVES = {  # of the training log: field, title, axis; a field that a log does not tell is left out
     "loss": ("Loss", "loss, mean of an epoch"),
     "mask_auc": ("Mask found", "AUC of the predicted mask"),
     "learning_rate": ("Learning rate", "rate at an epoch's end"),
@@ -33,7 +33,7 @@ def autoencoder(found: Results) -> Section:
         f"{config.scope.replace('_', ' ')}; {len(trainings)} trained, {seconds:,.0f} s on "
         f"{report.device if report else '-'}."
     ]
-    pictures = [_curve(found.logs, name) for name in CURVES if found.logs and name in found.logs[0][0]]
+    pictures = [_curve(found.logs, name) for name in CURVES if found.logs and found.logs[0][0].get(name) is not None]
     grids: tuple[Grid, ...] = ()
     study = found.metrics("activations")
     if study is not None and "columns" in study:
@@ -44,7 +44,7 @@ def autoencoder(found: Results) -> Section:
     return Section("Autoencoder", tuple(text), grids, tuple(pictures))
 
 
-def _curve(logs: list[list[dict[str, float]]], name: str) -> Picture:
+def _curve(logs: list[list[dict[str, Any]]], name: str) -> Picture:
     title, label = CURVES[name]
 
     def plot(axes: Axes) -> None:

@@ -29,7 +29,7 @@ class Results:
     folds: Array | None = None
     oofs: dict[str, Array] = field(default_factory=dict)
     tests: dict[str, Array] = field(default_factory=dict)
-    logs: list[list[dict[str, float]]] = field(default_factory=list)
+    logs: list[list[dict[str, Any]]] = field(default_factory=list)
     activations: dict[str, Array] = field(default_factory=dict)
     importances: dict[str, dict[str, float]] = field(default_factory=dict)
 

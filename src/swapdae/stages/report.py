@@ -15,9 +15,10 @@ from swapdae.report.outcome import blend, predictions, result
 from swapdae.report.page import Section, page
 from swapdae.report.record import provenance, tuning
 from swapdae.report.results import Results
+from swapdae.report.selection import selection
 from swapdae.run import Run
 from swapdae.scores import scores_of
-from swapdae.stage import Report, Stage, State, state_of
+from swapdae.stage import Report, Stage, State, read_report, state_of
 
 NAME = "report"
 HTML = "report.html"
@@ -26,6 +27,7 @@ SECTIONS: tuple[Callable[[Results], Section], ...] = (
     data,
     autoencoder,
     activations,
+    selection,
     tuning,
     blend,
     predictions,
@@ -89,10 +91,12 @@ def _stages_of(run: Run) -> dict[str, Any]:
     """The inputs of every stage before this one, by name."""
     heads = run.experiment.heads
     dae = {"dae": stage_inputs.dae, "activations": stage_inputs.activations} if run.experiment.uses_dae else {}
+    chosen = read_report(run.directory("select_features"))
     return {
         "download": stage_inputs.download(run),
         **{name: inputs(run) for name, inputs in dae.items()},
         **({"select": stage_inputs.select(run)} if run.experiment.uses_selection else {}),
+        **({"select_features": stage_inputs.select_features(run, chosen.config)} if chosen else {}),
         **{f"tune/{name}": stage_inputs.tune(run, name) for name, head in heads.items() if head.trials},
         **{f"heads/{name}": stage_inputs.heads(run, name) for name in heads},
         "blend": stage_inputs.blend(run),
@@ -101,7 +105,7 @@ def _stages_of(run: Run) -> dict[str, Any]:
     }
 
 
-def _logs(run: Run) -> list[list[dict[str, float]]]:
+def _logs(run: Run) -> list[list[dict[str, Any]]]:
     """One per autoencoder, in the order of folds."""
     files = sorted(run.directory("dae").glob("training_*/log.jsonl"), key=lambda f: int(f.parent.name.split("_")[1]))
     return [[json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files]

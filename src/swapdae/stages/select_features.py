@@ -17,6 +17,7 @@ from swapdae.folds import train_rows
 from swapdae.metrics import Metric
 from swapdae.run import Run
 from swapdae.stage import Report, run_stage
+from swapdae.stage_inputs import REFITTED
 from swapdae.strict import Strict
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from swapdae.cross_fit import CrossFit, Model
 
 NAME = "select_features"
-MODELS = {"lightgbm": "lightgbm", "network": "mlp"}  # kinds of heads that are fitted anew on the columns
 Array = NDArray[Any]
 Names = tuple[str, ...]
 
@@ -54,7 +54,7 @@ def main(run: Run, effort: Effort) -> Report:
     """Writes report.json and table.txt, says the table. Raises UserError where k is not below the columns' number."""
     effort = _with_k(run, effort)
     config = effort.model_dump(mode="json")
-    inputs = stage_inputs.select_features(run, config, list(MODELS.values()))
+    inputs = stage_inputs.select_features(run, config)
     stage = run.stage(NAME, inputs, lambda scratch: _body(run, effort, scratch), config=config)
     report = run_stage(stage, force=run.force, say=run.say)
     run.say(table_of(report.metrics))
@@ -113,7 +113,7 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed:
     n_folds = study.problem.n_folds
 
     def fit(columns: str, k: int, model: str, by_fold: list[Names]) -> "list[Model]":
-        head, params = _head(run, MODELS[model])
+        head, params = _head(run, REFITTED[model])
         fitted, models = study.fit(by_fold, head, params, seed)
         found.add(columns, k, model, fitted)
         return models
@@ -134,7 +134,7 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed:
             "random": [random_columns(study.columns, k, 1000 * seed + fold) for fold in range(n_folds)],
         }
         for columns, by_fold in arms.items():
-            for model in MODELS if k == effort.k else ("lightgbm",):
+            for model in REFITTED if k == effort.k else ("lightgbm",):
                 fit(columns, k, model, by_fold)
 
 
