@@ -65,7 +65,7 @@ def test_csv_moves_everything(run: Run) -> None:
 
 
 def test_autoencoder_moves_what_reads_it(run: Run) -> None:
-    dae = run.experiment.dae.model_copy(update={"numerical": "standard"})
+    dae = run.experiment.dae.model_copy(update={"numerical": "rank_gauss"})
     assert moved(run, experiment(run, dae=dae)) == {"dae", "tune", "heads/dae", "blend", "score"} | SELECTED
 
 
@@ -92,7 +92,7 @@ def test_fine_tuning_and_its_rate_move_their_head(run: Run) -> None:
         runs.append(experiment(run, heads=changed))
     for before, after in itertools.pairwise(runs):
         assert moved(before, after) == {"tune", "heads/dae", "blend", "score"}
-    dae = run.experiment.dae.model_copy(update={"numerical": "standard"})
+    dae = run.experiment.dae.model_copy(update={"numerical": "rank_gauss"})
     assert "heads/dae" in moved(runs[-1], experiment(runs[-1], dae=dae))
 
 

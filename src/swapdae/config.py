@@ -158,7 +158,7 @@ class TrainingConfig(Strict):
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(512, ge=2)
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     schedule: Literal["exponential", "cosine"] = "cosine"
     decay: float = Field(0.998, gt=0, le=1)
@@ -173,7 +173,7 @@ class DaeConfig(Strict):
 
     scope: Literal["transductive", "per_fold"] = "transductive"
     test_rows: bool = True
-    numerical: Literal["standard", "rank_gauss"] = "rank_gauss"
+    numerical: Literal["standard", "rank_gauss"] = "standard"
     body: Annotated[TransformerConfig | StackConfig | BottleneckConfig, Field(discriminator="kind")] = StackConfig()
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
