@@ -9,7 +9,7 @@ few matrix-vector products. The problem is that of scikit-learn's Ridge: min sum
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,11 +59,25 @@ class Solution(NamedTuple):
     intercept: Array
 
 
+@cache
+def _halves(dtype: Any) -> Array:
+    """All 65,536 half-precision numbers as `dtype`, by their bits: looking up is twice as fast as numpy's conversion."""
+    with np.errstate(invalid="ignore"):
+        return np.arange(2**16, dtype=np.uint16).view(np.float16).astype(dtype)
+
+
+def _converted(x: Array, dtype: Any) -> Array:
+    if x.dtype == np.float16:
+        return _halves(dtype)[x.view(np.uint16)]
+    return x.astype(dtype)
+
+
 def _row_blocks(blocks: Blocks, rows: Array, dtype: Any) -> Iterator[tuple[Array, Array]]:
-    """(positions within `rows`, their features in `dtype`), ROWS at a time."""
+    """(positions within `rows`, their features in `dtype`), ROWS at a time; the features are the caller's to change."""
     for start in range(0, len(rows), ROWS):
         at = np.arange(start, min(start + ROWS, len(rows)))
-        yield at, np.concatenate([block[rows[at]].astype(dtype) for block in blocks], axis=1)
+        parts = [_converted(block[rows[at]], dtype) for block in blocks]
+        yield at, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: Array | None = None) -> list[Moments]:
@@ -77,20 +91,20 @@ def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: 
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     labels = np.where(weights > 0, labels, -1)
     dtype = np.result_type(np.float32, *blocks)
-    rows = np.flatnonzero(labels >= 0)
-    y_shift = y[rows].mean(axis=0)
+    y_shift = y[labels >= 0].mean(axis=0)
     parts: list[Moments] = []
-    for at, x in _row_blocks(blocks, rows, dtype):
-        if not parts:
-            x_shift, size = x.mean(axis=0, dtype=np.float64).astype(dtype), x.shape[1] + 1 + y.shape[1]
-            edge, noise = np.full(x.shape[1], np.inf, dtype), float(np.finfo(dtype).eps)
-            parts = [
-                Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift, noise) for _ in range(n_labels)
-            ]
-        x -= x_shift
-        for label in np.unique(labels[rows[at]]):
-            mine = labels[rows[at]] == label
-            parts[label].add_rows(x[mine], y[rows[at][mine]] - y_shift, weights[rows[at][mine]])
+    for label in range(n_labels):  # one after another: adding up a Gram matrix costs as much as 500 rows' products
+        rows = np.flatnonzero(labels == label)
+        for at, x in _row_blocks(blocks, rows, dtype):
+            if not parts:
+                x_shift, size = x.mean(axis=0, dtype=np.float64).astype(dtype), x.shape[1] + 1 + y.shape[1]
+                edge, noise = np.full(x.shape[1], np.inf, dtype), float(np.finfo(dtype).eps)
+                parts = [
+                    Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift, noise)
+                    for _ in range(n_labels)
+                ]
+            x -= x_shift
+            parts[label].add_rows(x, y[rows[at]] - y_shift, weights[rows[at]])
     return parts
 
 
