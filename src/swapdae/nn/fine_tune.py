@@ -30,8 +30,8 @@ class FineTuned(nn.Module):
     def __init__(self, autoencoder: Autoencoder, scaling: Scaling, perceptron: MLP, inputs: Inputs) -> None:
         super().__init__()
         self.autoencoder, self.perceptron, self._inputs = autoencoder, perceptron, inputs
-        self.register_buffer("mean", torch.from_numpy(scaling.mean))
-        self.register_buffer("deviation", torch.from_numpy(scaling.deviation))
+        self.register_buffer("mean", scaling.mean)
+        self.register_buffer("deviation", scaling.deviation)
 
     def forward(self, rows: Rows) -> Tensor:
         features = self.autoencoder.features(self._inputs(rows)).float()
@@ -55,7 +55,8 @@ def fine_tune(
     autoencoder: pre-trained, on the device. codes: of all rows. body_rate: the body's share of the learning rate.
     """
     layout = autoencoder.layout
-    scaling = Scaling.of(read_features(autoencoder, codes[fit[0]], layout, device))
+    features = read_features(autoencoder, codes[fit[0]], layout, device)
+    scaling = Scaling.of(torch.from_numpy(part) for part in features)
 
     def read(rows: Array) -> Iterator[Rows]:
         for start in range(0, len(rows), ROWS):

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -23,7 +22,8 @@ from swapdae.nn.goal import Goal
 from swapdae.nn.swap_noise import Rows
 
 Array = NDArray[Any]
-ROWS = 8192  # rows read at a time
+ROWS = 8192  # rows predicted at a time
+CACHED_ROWS = 256  # rows read at a time
 LEAST_DEVIATION = 0.05  # a rare level's column is not blown up beyond 20 times its size
 
 
@@ -92,7 +92,7 @@ class MLP(nn.Module):
 
 
 class FittedMLP:
-    """A trained network, and what reads its inputs: rows -> parts of up to ROWS rows."""
+    """A trained network, and what reads its inputs, part by part."""
 
     def __init__(
         self, model: nn.Module, read: Callable[[Array], Iterator[Tensor | Rows]], goal: Goal, device: Device
@@ -110,29 +110,29 @@ class FittedMLP:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Standardization by the rows that were fitted on: mean and deviation (d,)."""
+    """Standardization by the rows that were fitted on: mean and deviation, float32 (d,)."""
 
-    mean: NDArray[np.float32]
-    deviation: NDArray[np.float32]
+    mean: Tensor
+    deviation: Tensor
 
     @staticmethod
-    def of(parts: Iterable[Array]) -> "Scaling":
-        """parts: of those rows, float32 (n_i, d)."""
-        n, total, squares = 0, np.zeros(1), np.zeros(1)
+    def of(parts: Iterable[Tensor]) -> "Scaling":
+        """parts: of those rows, float32 (n_i, d); their moments are merged in float64 (Chan, Golub, LeVeque 1979)."""
+        n, mean, squares = 0, torch.zeros(()), torch.zeros(())
         for x in parts:
-            n += len(x)
-            total = total + x.sum(axis=0, dtype=np.float64)
-            squares = squares + np.einsum("ij,ij->j", x, x, dtype=np.float64)
-        mean = total / n
-        deviation = np.sqrt(np.maximum(squares / n - mean**2, 0))
-        deviation[deviation == 0] = 1
-        return Scaling(mean.astype(np.float32), np.maximum(deviation, LEAST_DEVIATION).astype(np.float32))
+            variance, own = (moment.double() for moment in torch.var_mean(x, dim=0, correction=0))
+            gap, share = own - mean, len(x) / (n + len(x))
+            squares = squares + len(x) * variance + gap.square() * (n * share)
+            mean, n = mean + gap * share, n + len(x)
+        deviation = (squares / n).sqrt().clamp(min=LEAST_DEVIATION)
+        return Scaling(mean.float(), deviation.float())
 
 
-def _read(blocks: tuple[Array, ...], rows: Array) -> Iterator[Array]:
-    for start in range(0, len(rows), ROWS):
-        part = rows[start : start + ROWS]
-        yield np.concatenate([block[part].astype(np.float32) for block in blocks], axis=1)
+def _read(blocks: tuple[Array, ...], rows: Array, device: torch.device) -> Iterator[Tensor]:
+    """The rows' features on the device, float32, a part at a time that stays in a CPU's cache."""
+    for start in range(0, len(rows), CACHED_ROWS):
+        part = rows[start : start + CACHED_ROWS]
+        yield torch.cat([torch.from_numpy(block[part]).to(device).float() for block in blocks], dim=1)
 
 
 def fit_mlp(
@@ -147,14 +147,12 @@ def fit_mlp(
 ) -> FittedMLP:
     """Trains on `fit` (rows, their targets), keeps the weights of the epoch that did best on `stop`. Each member has
     its own loss."""
-    scaling = Scaling.of(_read(blocks, fit[0]))
+    scaling = Scaling.of(_read(blocks, fit[0], device.device))
 
     def read(rows: Array) -> Iterator[Tensor]:
-        """Standardized, on the device and in the type of its matrix products."""
-        for x in _read(blocks, rows):
-            x -= scaling.mean
-            x /= scaling.deviation
-            yield torch.from_numpy(x).to(device.dtype).to(device.device)
+        """Standardized, in the type of the device's matrix products."""
+        for x in _read(blocks, rows, device.device):
+            yield x.sub_(scaling.mean).div_(scaling.deviation).to(device.dtype)
 
     with seeded(seed, device):
         model = MLP(len(scaling.mean), goal.d_out, config).to(device.device)
