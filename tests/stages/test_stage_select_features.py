@@ -1,14 +1,16 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from swapdae.column_selection import ColumnProblem
 from swapdae.config import Experiment
 from swapdae.errors import UserError
 from swapdae.run import Run
 from swapdae.stage import Report
-from swapdae.stages import download
+from swapdae.stages import download, select_features
 from swapdae.stages.select_features import Effort, curve, main, problem_of, table_of
 
 EFFORT = Effort(k=3, rows=200, seeds=2, epochs=3)
@@ -40,7 +42,8 @@ def test_report_holds_quality_curve_stability_and_columns_to_drop(small: Run) ->
     assert lines["all", 9, "lightgbm"]["cost"][0] == 0
     some = lines["selected", 1, "lightgbm"]
     assert some["cost"][0] == pytest.approx(some["rmse"] - lines["all", 9, "lightgbm"]["rmse"], abs=0.02)
-    selections = json.loads((small.directory("select_features") / "selections.json").read_text())
+    files = [small.directory("select_features") / f"seed_{seed}.json" for seed in (0, 1)]
+    selections = [json.loads(file.read_text())["selections"] for file in files]
     assert np.shape(selections) == (2, 3, 3) and {name for s in selections for f in s for name in f} <= columns
     assert len(found["stability"]["folds"]) == 2 and len(found["stability"]["seeds"]) == 3
     assert said[-1] == table_of(found) == (small.directory("select_features") / "table.txt").read_text().rstrip("\n")
@@ -48,6 +51,24 @@ def test_report_holds_quality_curve_stability_and_columns_to_drop(small: Run) ->
     before = len(said)
     main(replace(small, say=said.append), EFFORT)
     assert said[before] == "select_features: done before, nothing to do"
+
+
+def test_killed_goes_on_with_the_next_seed(small: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = main(small, EFFORT).metrics
+    seeds: list[int] = []
+
+    def killed_in_seed_1(run: Run, n_rows: int, seed: int) -> ColumnProblem:
+        seeds.append(seed)
+        if seeds == [0, 1]:
+            raise KeyboardInterrupt
+        return problem_of(run, n_rows, seed)
+
+    monkeypatch.setattr(select_features, "problem_of", killed_in_seed_1)
+    forced = replace(small, force=True)
+    with pytest.raises(KeyboardInterrupt):
+        main(forced, EFFORT)
+    shutil.rmtree(small.directory("select_features"))
+    assert main(small, EFFORT).metrics == whole and seeds == [0, 1, 1]
 
 
 def test_targets_of_held_out_rows_decide_nothing_of_their_fold(small: Run) -> None:

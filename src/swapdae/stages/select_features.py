@@ -1,8 +1,8 @@
 """select-features: choose k source columns inside every fold, and report what dropping the others costs."""
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from swapdae.strict import Strict
 
 if TYPE_CHECKING:
     from swapdae.column_selection import ColumnProblem
-    from swapdae.cross_fit import CrossFit, Model
+    from swapdae.cross_fit import Model
 
 NAME = "select_features"
 Array = NDArray[Any]
@@ -38,16 +38,21 @@ class Effort(Strict):
     epochs: int = Field(40, ge=1)
 
 
-@dataclass
-class Found:
-    """fitted: one for each seed, by (columns, k, model); columns are "all", "selected", "gain" or "random".
-    selections: those of the k asked for, [seed][fold]."""
+class Fit(Strict):
+    """A model cross-fitted on some columns: "all", "selected", "gain" or "random"."""
 
-    fitted: "dict[tuple[str, int, str], list[CrossFit]]" = field(default_factory=dict)
-    selections: list[list[Names]] = field(default_factory=list)
+    columns: str
+    k: int
+    model: str
+    score: float
+    fold_scores: tuple[float, ...]
 
-    def add(self, columns: str, k: int, model: str, fitted: "CrossFit") -> None:
-        self.fitted.setdefault((columns, k, model), []).append(fitted)
+
+class Found(Strict):
+    """What one seed gave. selections: of the k asked for, by fold."""
+
+    fits: tuple[Fit, ...]
+    selections: tuple[Names, ...]
 
 
 def main(run: Run, effort: Effort) -> Report:
@@ -81,15 +86,24 @@ def curve(k: int, n_columns: int) -> list[int]:
 
 def _body(run: Run, effort: Effort, scratch: Path) -> dict[str, Any]:
     assert effort.k is not None
-    columns, found = _columns(run), Found()
-    ks = curve(effort.k, len(columns))
-    for seed in range(run.experiment.seed, run.experiment.seed + effort.seeds):
-        _seed(run, effort, problem_of(run, effort.rows, seed), ks, seed, found)
+    columns, first = _columns(run), run.experiment.seed
+    found = [_found(run, effort, columns, seed, scratch) for seed in range(first, first + effort.seeds)]
     metrics = _summary(run, effort.k, columns, found)
     metrics["device"] = _device(run)
     (scratch / "table.txt").write_text(table_of(metrics) + "\n", encoding="utf-8")
-    (scratch / "selections.json").write_text(json.dumps(found.selections) + "\n", encoding="utf-8")
     return metrics
+
+
+def _found(run: Run, effort: Effort, columns: list[str], seed: int, scratch: Path) -> Found:
+    """What a seed gives, or what it gave before a run was killed."""
+    file = scratch / f"seed_{seed}.json"
+    if file.is_file():
+        return Found.model_validate_json(file.read_text(encoding="utf-8"))
+    found = _seed(run, effort, problem_of(run, effort.rows, seed), curve(effort.k or 1, len(columns)), seed)
+    aside = file.with_suffix(".part")
+    aside.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    aside.replace(file)
+    return found
 
 
 def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
@@ -104,18 +118,19 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
-def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed: int, found: Found) -> None:
-    """All that one seed gives: every kind of columns is chosen within the folds, and fitted anew."""
+def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed: int) -> Found:
+    """Every kind of columns is chosen within the folds, and fitted anew."""
     from swapdae.column_selection import order_of_gain, random_columns
     from swapdae.heads.lightgbm import LightGBMModel
 
     assert effort.k is not None
-    n_folds = study.problem.n_folds
+    n_folds, fits = study.problem.n_folds, list[Fit]()
 
     def fit(columns: str, k: int, model: str, by_fold: list[Names]) -> "list[Model]":
         head, params = _head(run, REFITTED[model])
         fitted, models = study.fit(by_fold, head, params, seed)
-        found.add(columns, k, model, fitted)
+        scores = tuple(map(float, fitted.fold_scores))
+        fits.append(Fit(columns=columns, k=k, model=model, score=float(fitted.score), fold_scores=scores))
         return models
 
     everything = [study.columns] * n_folds
@@ -126,7 +141,6 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed:
     for fold in range(n_folds):
         chosen.append(study.select(fold, ks, epochs=effort.epochs, device=run.device, seed=seed))
         run.say(f"{NAME}: seed {seed}, fold {fold + 1}/{n_folds}: {', '.join(sorted(chosen[-1][effort.k]))}")
-    found.selections.append([selected[effort.k] for selected in chosen])
     for k in ks:
         arms = {
             "selected": [selected[k] for selected in chosen],
@@ -136,6 +150,7 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed:
         for columns, by_fold in arms.items():
             for model in REFITTED if k == effort.k else ("lightgbm",):
                 fit(columns, k, model, by_fold)
+    return Found(fits=tuple(fits), selections=tuple(selected[effort.k] for selected in chosen))
 
 
 def _head(run: Run, kind: str) -> tuple[Any, Strict]:
@@ -146,13 +161,16 @@ def _head(run: Run, kind: str) -> tuple[Any, Strict]:
     return HEADS[kind], HEADS[kind].params() if named is None else run.start_params(named)
 
 
-def _quality(metric: Metric, n: int, found: Found) -> list[dict[str, Any]]:
+def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, Any]]:
     """A line for each choice and model; costs are in the metric's score, positive where dropping harms."""
+    by_choice: dict[tuple[str, int, str], list[Fit]] = {}
+    for fit in (fit for seed in found for fit in seed.fits):
+        by_choice.setdefault((fit.columns, fit.k, fit.model), []).append(fit)
     lines = []
-    for (columns, k, model), fitted in found.fitted.items():
-        by_seed = np.array([metric.value_of(each.score) for each in fitted])
+    for (columns, k, model), fits in by_choice.items():
+        by_seed = np.array([metric.value_of(fit.score) for fit in fits])
         scores, every = (
-            np.array([each.fold_scores for each in fits]) for fits in (fitted, found.fitted["all", n, model])
+            np.array([fit.fold_scores for fit in some]) for some in (fits, by_choice["all", n, model])
         )  # (n_seeds, n_folds)
         lines.append(
             {
@@ -168,11 +186,11 @@ def _quality(metric: Metric, n: int, found: Found) -> list[dict[str, Any]]:
     return lines
 
 
-def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, Any]:
+def _summary(run: Run, k: int, columns: list[str], found: Sequence[Found]) -> dict[str, Any]:
     from swapdae.column_selection import stability
 
     metric, n = run.competition.metric_of, len(columns)
-    selections = [names for folds in found.selections for names in folds]
+    selections = [names for seed in found for names in seed.selections]
     times = Counter(name for names in selections for name in names)
     kept = sorted(columns, key=lambda name: (-times[name], columns.index(name)))[:k]
     return {
@@ -182,8 +200,8 @@ def _summary(run: Run, k: int, columns: list[str], found: Found) -> dict[str, An
         "quality": _quality(metric, n, found),
         "stability": {
             "all": asdict(stability(selections, n)),
-            "folds": [asdict(stability(folds, n)) for folds in found.selections],
-            "seeds": [asdict(stability(seeds, n)) for seeds in zip(*found.selections, strict=True)],
+            "folds": [asdict(stability(seed.selections, n)) for seed in found],
+            "seeds": [asdict(stability(seeds, n)) for seeds in zip(*(seed.selections for seed in found), strict=True)],
         },
         "keep": {name: times[name] / len(selections) for name in kept},
         "drop": {name: times[name] / len(selections) for name in columns if name not in kept},
