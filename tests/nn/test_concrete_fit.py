@@ -69,8 +69,9 @@ def test_unsettled_rows_train_anew_for_twice_as_long() -> None:
 
 
 def test_refinement_is_kept_only_where_validation_rows_agree() -> None:
-    assert set(fit(refine=lambda chosen: [0, 2]).chosen) == {1, 4}
-    assert set(fit(epochs=1, selection_rate=0.0, start=[0, 2], refine=lambda chosen: [1, 4]).chosen) == {1, 4}
+    assert set(fit(refine=lambda chosen: [[0, 2], [2, 3]]).chosen) == {1, 4}
+    others = [[0, 2], [4, 1], [2, 3]]
+    assert set(fit(epochs=1, selection_rate=0.0, start=[0, 2], refine=lambda chosen: others).chosen) == {1, 4}
 
 
 def test_refined_units_keep_the_places_of_those_that_stay() -> None:
