@@ -40,7 +40,8 @@ def test_study_of_a_stack_is_that_of_its_features(run: Run) -> None:
     assert sum(found["clusters"]["sizes"]) == 200
     still, half, trained = found["noise"]
     assert still["iou_clean"] == (1, 1, 1) == still["iou_two"] and trained["rate"] is None
-    assert half["iou_clean"][0] < 1 and half["iou_two"][0] < 1 and half["outside"][0] >= still["outside"][0]
+    assert half["iou_clean"][0] < 1 and half["iou_two"][0] < 1
+    assert 0 < still["outside"][0] < 0.05 and 0 < half["outside"][0] < 0.05  # of five clusters nearly all is known
     ablation = found["ablation"]
     assert ablation["n_dropped"] == 3 and 3 <= ablation["n_dropped_together"] <= 15
     assert ablation["error"] == pytest.approx(_ridge_error(run, x, ablation["alpha"]), rel=0.02)

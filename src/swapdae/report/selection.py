@@ -18,7 +18,7 @@ def selection(found: Results) -> Section:
     columns, features = found.metrics("select_features"), found.metrics("select")
     text = [_features_text(features["chosen"], features["n_features"])] if features else []
     if columns is None:
-        text.append("Left out: which source columns could be dropped; `swapdae select-features` finds out.")
+        text.append("Not known: which source columns could be dropped. `swapdae select-features` finds out.")
         return Section("Selection", tuple(text))
     k, n, stable = columns["k"], columns["n_columns"], columns["stability"]["all"]
     text.append(
