@@ -93,7 +93,9 @@ class Problem:
 
     def same_decoder_error(self, columns: list[int], seed: int) -> float:
         """The selector's decoder on columns chosen by others, for as many epochs as the selector trains in all."""
-        return self.error(self.fit(seed, start=columns, epochs=0, decoder_epochs=200, refine=False))
+        own = ConcreteSelector(self.k)
+        epochs = own.epochs + own.decoder_epochs
+        return self.error(self.fit(seed, start=columns, epochs=0, decoder_epochs=epochs, refine=False))
 
     def accuracy(self, columns: list[int], seed: int) -> float:
         trees = ExtraTreesClassifier(300, random_state=seed).fit(self.x[0][:, columns], self.y[0])

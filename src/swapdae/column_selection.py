@@ -62,13 +62,11 @@ class ColumnProblem:
     def select(self, fold: int, ks: Sequence[int], *, epochs: int, device: DeviceName, seed: int) -> dict[int, Names]:
         """The columns selected for each k in the fold's training part, in order of use where they were dropped to."""
         found: dict[int, Names] = {}
-        trained: tuple[Names, int] | None = None
+        order: Names = ()
         for rank, k in enumerate(sorted(ks, reverse=True)):
             if rank < 2:
                 order = self._trained(fold, k, epochs, device, seed)
-                trained = order, k
-            assert trained is not None
-            found[k] = trained[0][:k]
+            found[k] = order[:k]
         return found
 
     def _trained(self, fold: int, k: int, epochs: int, device: DeviceName, seed: int) -> Names:

@@ -87,19 +87,19 @@ def curve(k: int, n_columns: int) -> list[int]:
 def _body(run: Run, effort: Effort, scratch: Path) -> dict[str, Any]:
     assert effort.k is not None
     columns, first = _columns(run), run.experiment.seed
-    found = [_found(run, effort, columns, seed, scratch) for seed in range(first, first + effort.seeds)]
+    found = [_found(run, effort, seed, scratch) for seed in range(first, first + effort.seeds)]
     metrics = _summary(run, effort.k, columns, found)
     metrics["device"] = _device(run)
     (scratch / "table.txt").write_text(table_of(metrics) + "\n", encoding="utf-8")
     return metrics
 
 
-def _found(run: Run, effort: Effort, columns: list[str], seed: int, scratch: Path) -> Found:
+def _found(run: Run, effort: Effort, seed: int, scratch: Path) -> Found:
     """What a seed gives, or what it gave before a run was killed."""
     file = scratch / f"seed_{seed}.json"
     if file.is_file():
         return Found.model_validate_json(file.read_text(encoding="utf-8"))
-    found = _seed(run, effort, problem_of(run, effort.rows, seed), curve(effort.k or 1, len(columns)), seed)
+    found = _seed(run, effort, problem_of(run, effort.rows, seed), seed)
     aside = file.with_suffix(".part")
     aside.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     aside.replace(file)
@@ -118,13 +118,13 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
-def _seed(run: Run, effort: Effort, study: "ColumnProblem", ks: list[int], seed: int) -> Found:
+def _seed(run: Run, effort: Effort, study: "ColumnProblem", seed: int) -> Found:
     """Every kind of columns is chosen within the folds, and fitted anew."""
     from swapdae.column_selection import order_of_gain, random_columns
     from swapdae.heads.lightgbm import LightGBMModel
 
     assert effort.k is not None
-    n_folds, fits = study.problem.n_folds, list[Fit]()
+    n_folds, fits, ks = study.problem.n_folds, list[Fit](), curve(effort.k, len(study.columns))
 
     def fit(columns: str, k: int, model: str, by_fold: list[Names]) -> "list[Model]":
         head, params = _head(run, REFITTED[model])
