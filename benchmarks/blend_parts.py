@@ -1,11 +1,12 @@
 """What does each head add to the blend, and so which heads should the default experiment have?
 
-python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 3] [--sets flights diamonds]
-[--keep DIRECTORY]: recipe and parameters are those of the experiment `flights` for both sets (see time_to_quality).
+python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 3] [--trials 20]
+[--sets flights diamonds] [--keep DIRECTORY]: the autoencoder's recipe is that of the experiment `flights` for both sets
+(see time_to_quality); each head's parameters are tuned on a draw of its own, from those of the experiment.
 A seed draws rows, folds and weights; 60% of the rows are labelled, and one autoencoder is trained on all. All heads are
 cross-fitted on the same folds (ridge at the best of a few penalties), then blends as in the pipeline: of all heads, of
-all but one, and of LightGBM with one other. With --keep, features and out-of-fold predictions stay there, and a later
-call goes on from them.
+all but one, and of LightGBM with one other. With --keep, features, trials and out-of-fold predictions stay there, and a
+later call goes on from them.
 Per set, for each head: its metric, what it takes off LightGBM's (gain) and what leaving it out of all adds (loss),
 paired over folds, its weight in the blend of all, and its seconds. The interval is that of `swapdae compare`, on folds
 averaged over seeds; sd is over single folds. Ends with one line of JSON: value, gain and loss of every head.
@@ -40,6 +41,7 @@ from swapdae.paths import here
 from swapdae.run import Run
 from swapdae.stages.dae import write_npy
 from swapdae.strict import Strict
+from swapdae.tuning import tune
 from time_to_quality import LABELLED, Data, diamonds, flights
 
 Array = NDArray[Any]
@@ -48,6 +50,7 @@ PARTS = FIRST, "ridge raw", "ridge dae", "mlp raw", "mlp dae", "lightgbm raw+pca
 ALPHAS = 1.0, 10.0, 100.0, 1000.0
 COMPONENTS = 48
 WHOLE = 60_000  # rows of a set that draws are taken from
+TUNING = 1000  # seed of the draw that heads are tuned on
 METRIC = METRICS["rmse"]
 
 
@@ -58,7 +61,7 @@ class Draw:
     data: Data
     seed: int
     config: DaeConfig
-    params: dict[str, Strict]  # of the heads, by kind
+    params: dict[str, Strict]  # of the heads but ridge, by part
     work: Path
 
     @cached_property
@@ -101,10 +104,9 @@ class Draw:
     def oof(self, part: str) -> tuple[Array, float]:
         """A head's out-of-fold predictions and the seconds they took, autoencoder not counted."""
         if not (file := self.work / f"{part}.npz").is_file():
-            kind, features = part.split()
-            problem = self._problem(self.features(features), len(ALPHAS) if kind == "ridge" else 1)
+            problem = self._problem(part)
             started = time.perf_counter()
-            best = max(self._fits(problem, kind), key=lambda fit: fit.score)
+            best = max(self._fits(problem, part), key=lambda fit: fit.score)
             seconds = time.perf_counter() - started
             aside = self.work / "part.npz"
             np.savez(aside, oof=best.oof, seconds=seconds)
@@ -114,12 +116,24 @@ class Draw:
         with np.load(file) as kept:
             return kept["oof"], float(kept["seconds"])
 
-    def _problem(self, features: FeatureSet, n_penalties: int) -> Problem:
-        n_test = len(self.data.y) - len(self.y)
-        return Problem(features, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
+    def tuned(self, part: str, start: Strict, trials: int) -> Strict:
+        """The part's best parameters on this draw, of `trials`, beginning with `start`."""
+        kind = part.split()[0]
+        file, key = self.work / f"{part}.sqlite", start.model_dump_json()
+        problem, head = self._problem(part), HEADS[kind]
+        found = tune(problem, head, start, trials=trials, storage_file=file, key=key, seed=self.seed)
+        print(f"{self.data.name} tuned {part:17} {METRIC.value_of(found.score):.5f} {found.params}", flush=True)
+        return found.params
 
-    def _fits(self, problem: Problem, kind: str) -> list[CrossFit]:
-        choices = [RidgeParams(alpha=alpha) for alpha in ALPHAS] if kind == "ridge" else [self.params[kind]]
+    def _problem(self, part: str) -> Problem:
+        kind, features = part.split()
+        n_test, n_penalties = len(self.data.y) - len(self.y), len(ALPHAS) if kind == "ridge" else 1
+        dense = self.features(features)
+        return Problem(dense, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
+
+    def _fits(self, problem: Problem, part: str) -> list[CrossFit]:
+        kind = part.split()[0]
+        choices = [RidgeParams(alpha=alpha) for alpha in ALPHAS] if kind == "ridge" else [self.params[part]]
         return [cross_fit(problem, HEADS[kind].factory(params, self.seed), with_test=False) for params in choices]
 
 
@@ -211,31 +225,36 @@ def equal_steps(mlp: Strict, share: float) -> Strict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="4,000 rows, 2 epochs, 2 seeds; says nothing of quality")
+    parser.add_argument("--quick", action="store_true", help="4,000 rows, 2 epochs, 2 seeds, 1 trial; no quality")
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, help="default: the experiment's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", nargs="+", default=["flights", "diamonds"], choices=["flights", "diamonds"])
     parser.add_argument("--keep", type=Path, help="a directory for features and predictions, made if need be")
+    parser.add_argument("--trials", type=int, default=20, help="of each head, on a draw of its own; 0: not tuned")
     given = parser.parse_args()
     run = Run.of(here(), "flights")
     config, heads = run.experiment.dae, run.experiment.heads
-    whole = given.rows, given.epochs or config.training.epochs, given.seeds
-    rows, epochs, seeds = (4_000, 2, 2) if given.quick else whole
+    whole = given.rows, given.epochs or config.training.epochs, given.seeds, given.trials
+    rows, epochs, seeds, trials = (4_000, 2, 2, 1) if given.quick else whole
     config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
-    params: dict[str, Strict] = {head.kind: run.start_params(name) for name, head in heads.items()}
-    params["mlp"] = equal_steps(params["mlp"], LABELLED * rows / (run.experiment.rows or WHOLE))
+    by_kind: dict[str, Strict] = {head.kind: run.start_params(name) for name, head in heads.items()}
+    by_kind["mlp"] = equal_steps(by_kind["mlp"], LABELLED * rows / (run.experiment.rows or WHOLE))
+    start = {part: by_kind[part.split()[0]] for part in PARTS if not part.startswith("ridge")}
     results = {}
     with TemporaryDirectory() as temporary:
         for name, read in (("flights", flights), ("diamonds", diamonds)):
             if name not in given.sets or (data := read(WHOLE)) is None:
                 continue
-            draws = []
-            for seed in range(seeds):
-                work = (given.keep or Path(temporary)) / f"{name}_{rows}_{epochs}_{seed}"
+
+            def draw(data: Data, seed: int, params: dict[str, Strict]) -> Draw:
+                work = (given.keep or Path(temporary)) / f"{data.name}_{rows}_{epochs}_{seed}"
                 work.mkdir(parents=True, exist_ok=True)
-                draws.append(measure(Draw(drawn(data, rows, seed), seed, config, params, work)))
-            results[name] = summary(name, draws)
+                return Draw(drawn(data, rows, seed), seed, config, params, work)
+
+            tuning = draw(data, TUNING, start)
+            params = {part: tuning.tuned(part, start[part], trials) for part in start} if trials else start
+            results[name] = summary(name, [measure(draw(data, seed, params)) for seed in range(seeds)])
     rounded = {
         name: {part: {key: float(f"{x:.5g}") for key, x in line.items()} for part, line in table.items()}
         for name, table in results.items()

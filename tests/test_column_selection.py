@@ -1,13 +1,11 @@
-"""Selection of columns on problems whose answer is known; stability against its definition at both ends."""
-
-import math
+"""Selection of columns on problems whose answer is known."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from swapdae import ConcreteSelector
-from swapdae.column_selection import ColumnProblem, order_of_gain, order_of_use, random_columns, stability
+from swapdae.column_selection import ColumnProblem, order_of_gain, order_of_use, random_columns
 from swapdae.config import Task
 from swapdae.cross_fit import Problem
 from swapdae.heads import HEADS
@@ -62,14 +60,3 @@ def test_random_columns_are_different_ones() -> None:
     columns = tuple("abcdefgh")
     drawn = [random_columns(columns, 4, seed) for seed in range(5)]
     assert all(len(set(names)) == 4 and set(names) <= set(columns) for names in drawn) and len(set(drawn)) > 1
-
-
-def test_stability() -> None:
-    assert (stability([("a", "b")] * 4, 6).jaccard, stability([("a", "b")] * 4, 6).index) == (1, 1)
-    half = stability([("a", "b"), ("b", "c")], 4)
-    assert half.jaccard == pytest.approx(1 / 3) and half.index == pytest.approx(1 - (2 * 2 * 0.25) / 4 / 0.25)
-    rng = np.random.default_rng(0)
-    columns = tuple(f"x{j}" for j in range(30))
-    random = stability([tuple(rng.choice(columns, 10, replace=False)) for _ in range(200)], 30)
-    assert abs(random.index) < 0.02
-    assert math.isnan(stability([("a",)], 3).index) and math.isnan(stability([("a", "b")] * 2, 2).index)

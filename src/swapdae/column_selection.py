@@ -5,7 +5,6 @@ next larger one that was trained, by dropping, one at a time, the column whose s
 rows kept for stopping early. So a whole curve costs two trainings.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -119,24 +118,3 @@ def order_of_gain(model: LightGBMModel) -> Names:
 
 def random_columns(columns: Names, k: int, seed: int) -> Names:
     return tuple(np.random.default_rng(seed).choice(columns, k, replace=False).tolist())
-
-
-@dataclass(frozen=True)
-class Stability:
-    """How alike selections are: mean Jaccard index of pairs, and 1 minus the ratio of the selections' variance to
-    that of random ones of k columns (1: always the same; 0: as random. Nogueira, Sechidis and Brown, JMLR 2018)."""
-
-    jaccard: float
-    index: float
-
-
-def stability(selections: Sequence[Names], n_columns: int) -> Stability:
-    """selections: two or more, of the same number of columns; NaN for fewer, or where all columns are taken."""
-    if len(selections) < 2 or len(selections[0]) == n_columns:
-        return Stability(float("nan"), float("nan"))
-    sets = [set(names) for names in selections]
-    jaccard = np.mean([len(a & b) / len(a | b) for a, b in itertools.combinations(sets, 2)])
-    m, share = len(sets), len(sets[0]) / n_columns
-    counts = np.array([sum(name in names for names in sets) for name in set().union(*sets)]) / m
-    variance = float((m / (m - 1) * counts * (1 - counts)).sum()) / n_columns
-    return Stability(float(jaccard), 1 - variance / (share * (1 - share)))

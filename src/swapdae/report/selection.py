@@ -1,14 +1,13 @@
 """The section on selection: which source columns a model needs, and which of the autoencoder's features heads read."""
 
-import itertools
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from swapdae.report.drawing import BLUE, GREEN, INK, ORANGE, bars, bars_height, legend, picture, whole_numbers
 from swapdae.report.page import Grid, Picture, Section, percent
 from swapdae.report.results import Results
+from swapdae.stability import stability
 
 ARMS = {"selected": (BLUE, "o-"), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
 
@@ -35,8 +34,8 @@ def _features_text(chosen: list[list[int]], n_features: int) -> str:
     text = f"{len(chosen[0]):,} of {n_features:,} autoencoder features are chosen for heads"
     if len(chosen) == 1:
         return f"{text}, without labels."
-    shared = [len({*a} & {*b}) / len({*a} | {*b}) for a, b in itertools.combinations(chosen, 2)]
-    return f"{text}, anew in each of {len(chosen)} folds; two folds share {percent(float(np.mean(shared)), 0)} of them."
+    shared = percent(stability(chosen, n_features).jaccard, 0)
+    return f"{text}, anew in each of {len(chosen)} folds; two folds share {shared} of them."
 
 
 def _curve(columns: dict[str, Any]) -> Picture:

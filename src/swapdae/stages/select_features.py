@@ -16,6 +16,7 @@ from swapdae.errors import UserError
 from swapdae.folds import train_rows
 from swapdae.metrics import Metric
 from swapdae.run import Run
+from swapdae.stability import stability
 from swapdae.stage import Report, run_stage
 from swapdae.stage_inputs import REFITTED
 from swapdae.strict import Strict
@@ -187,7 +188,6 @@ def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, A
 
 
 def _summary(run: Run, k: int, columns: list[str], found: Sequence[Found]) -> dict[str, Any]:
-    from swapdae.column_selection import stability
 
     metric, n = run.competition.metric_of, len(columns)
     selections = [names for seed in found for names in seed.selections]
