@@ -16,7 +16,7 @@ from swapdae.moments import Moments, centre
 
 Array = NDArray[Any]
 LEAST_PIVOT = 1e-9  # of a column's own variance: below, it is a combination of those chosen
-RIDGE = 1e-5  # of a column's own variance, where products were formed in float32
+RIDGE = 1e-5  # of a column's own variance: features that differ by less are copies, but for rounding to half precision
 
 
 class Sweep:

@@ -19,16 +19,16 @@ from scipy.linalg import cho_factor, cho_solve
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
 EIGEN_PAYS = 14  # penalties: an eigendecomposition took as long as 14 Cholesky factorizations at 3,072 columns
-ROWS = 4096  # rows converted at a time: 50 MB of float32 at 3,072 columns
+ROWS = 2048  # rows converted at a time: 50 MB at 3,072 columns
+NOISE = float(np.finfo(np.float64).eps)  # per column; eigenvalues are rounding up to it, relative to the largest
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over some rows. `gram` is that of z = [x - shift, 1, y - shift], (d + 1 + k) square, in float64.
+    """Sums over some rows. `gram` is that of z = [x - shift, 1, y - shift], (d + 1 + k) square.
 
     low, high: (d,) extremes of x - shift; they tell a constant column exactly, which a rounded variance
-    cannot. noise: relative rounding of the products summed in `gram`, 1.2e-7 where they were formed in
-    float32.
+    cannot.
     """
 
     gram: Array
@@ -36,19 +36,18 @@ class Moments:
     high: Array
     x_shift: Array
     y_shift: Array
-    noise: float
 
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of both sets of rows, taken about the same shifts."""
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
-        return Moments(self.gram + other.gram, low, high, self.x_shift, self.y_shift, self.noise)
+        return Moments(self.gram + other.gram, low, high, self.x_shift, self.y_shift)
 
     def add_rows(self, x: Array, y: Array, weights: Array) -> None:
-        """Adds shifted rows in place: products in x's type, sums in float64."""
+        """Adds shifted rows in place."""
         np.minimum(self.low, x.min(axis=0), out=self.low)
         np.maximum(self.high, x.max(axis=0), out=self.high)
-        z = np.column_stack([x, np.ones(len(x), x.dtype), y.astype(x.dtype)])
-        z *= np.sqrt(weights).astype(x.dtype)[:, None]
+        z = np.column_stack([x, np.ones(len(x)), y])
+        z *= np.sqrt(weights)[:, None]
         np.add(self.gram, z.T @ z, out=self.gram)
 
 
@@ -60,23 +59,23 @@ class Solution(NamedTuple):
 
 
 @cache
-def _halves(dtype: Any) -> Array:
+def _halves() -> Array:
     """All 65,536 half-precision numbers by their bits: looking one up takes half as long as numpy's conversion."""
     with np.errstate(invalid="ignore"):
-        return np.arange(2**16, dtype=np.uint16).view(np.float16).astype(dtype)
+        return np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float64)
 
 
-def _converted(x: Array, dtype: Any) -> Array:
+def _converted(x: Array) -> Array:
     if x.dtype == np.float16:
-        return _halves(dtype)[x.view(np.uint16)]
-    return x.astype(dtype)
+        return _halves()[x.view(np.uint16)]
+    return x.astype(np.float64)
 
 
-def _row_blocks(blocks: Blocks, rows: Array, dtype: Any) -> Iterator[tuple[Array, Array]]:
-    """(positions within `rows`, their features in `dtype`), ROWS at a time; the features are the caller's to change."""
+def _row_blocks(blocks: Blocks, rows: Array) -> Iterator[tuple[Array, Array]]:
+    """(positions within `rows`, their features), ROWS at a time in float64; the features are the caller's to change."""
     for start in range(0, len(rows), ROWS):
         at = np.arange(start, min(start + ROWS, len(rows)))
-        parts = [_converted(block[rows[at]], dtype) for block in blocks]
+        parts = [_converted(block[rows[at]]) for block in blocks]
         yield at, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
@@ -84,25 +83,19 @@ def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: 
     """Moments of the rows of each label 0..n_labels-1, in one pass; rows labelled -1 are left out.
 
     y: (n,) or (n, k), labels and weights (n,); the features may have more rows than that (those of the test
-    set). All columns are taken about a rough mean, so that products in float32 lose nothing to large
-    offsets.
+    set). All columns are taken about a rough mean, so that products lose nothing to large offsets.
     """
     y = np.asarray(y, dtype=np.float64).reshape(len(labels), -1)
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     labels = np.where(weights > 0, labels, -1)
-    dtype = np.result_type(np.float32, *blocks)
     y_shift = y[labels >= 0].mean(axis=0)
     parts: list[Moments] = []
     for label in range(n_labels):  # one after another: adding up a Gram matrix costs as much as 500 rows' products
         rows = np.flatnonzero(labels == label)
-        for at, x in _row_blocks(blocks, rows, dtype):
+        for at, x in _row_blocks(blocks, rows):
             if not parts:
-                x_shift, size = x.mean(axis=0, dtype=np.float64).astype(dtype), x.shape[1] + 1 + y.shape[1]
-                edge, noise = np.full(x.shape[1], np.inf, dtype), float(np.finfo(dtype).eps)
-                parts = [
-                    Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift, noise)
-                    for _ in range(n_labels)
-                ]
+                x_shift, size, edge = x.mean(axis=0), x.shape[1] + 1 + y.shape[1], np.full(x.shape[1], np.inf)
+                parts = [Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift) for _ in range(n_labels)]
             x -= x_shift
             parts[label].add_rows(x, y[rows[at]] - y_shift, weights[rows[at]])
     return parts
@@ -112,12 +105,11 @@ def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: 
 class Centred:
     """A ridge problem of d columns: gram (d, d) and x'y (d, k), centred, and scaled where asked for.
 
-    noise: eigenvalues of gram are rounding noise up to it, relative to the largest. scale: (d,), 1 where not asked for.
+    scale: (d,), 1 where not asked for.
     """
 
     gram: Array
     projection: Array
-    noise: float
     scale: Array
     x_mean: Array
     y_mean: Array
@@ -132,7 +124,7 @@ class Centred:
         values, vectors, projection = self._eigen
         denominator = values + np.asarray(alphas, dtype=np.float64)[:, None]  # (n_alphas, d)
         shrunk = np.zeros((*denominator.shape, projection.shape[1]))
-        floor = self.noise * values[-1] if len(values) else 0.0
+        floor = NOISE * len(values) * values[-1] if len(values) else 0.0
         np.divide(projection, denominator[..., None], out=shrunk, where=denominator[..., None] > floor)
         return self._solution(vectors @ shrunk)
 
@@ -141,7 +133,7 @@ class Centred:
 
         Not for a penalty within the rounding noise, for which the trace, a bound of the largest eigenvalue, stands in.
         """
-        if alpha <= self.noise * float(np.trace(self.gram)):
+        if alpha <= NOISE * len(self.gram) * float(np.trace(self.gram)):
             return self.solve([alpha])
         penalized = self.gram.copy()
         penalized[np.diag_indices_from(penalized)] += alpha
@@ -167,7 +159,6 @@ def centre(moments: Moments, scale: bool) -> Centred:
     return Centred(
         gram=centred[:, :d] / deviation,
         projection=centred[:, d + 1 :],
-        noise=moments.noise,
         scale=deviation,
         x_mean=moments.x_shift + sums[:d] / weight,
         y_mean=moments.y_shift + sums[d + 1 :] / weight,
@@ -184,7 +175,7 @@ def predict(blocks: Blocks, rows: Array, solution: Solution) -> Array:
     n_alphas, d, k = solution.coef.shape
     coef = solution.coef.transpose(1, 0, 2).reshape(d, n_alphas * k)
     out = np.empty((len(rows), n_alphas * k))
-    for at, x in _row_blocks(blocks, rows, np.float64):
+    for at, x in _row_blocks(blocks, rows):
         out[at] = x @ coef
     return out.reshape(len(rows), n_alphas, k).transpose(1, 0, 2) + solution.intercept[:, None]
 
