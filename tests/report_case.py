@@ -95,7 +95,7 @@ def study() -> dict[str, Any]:
 
 def columns() -> dict[str, Any]:
     """What select-features reports."""
-    arms = [("all", 5), *((arm, k) for arm in ("selected", "gain", "random") for k in (1, 2, 4))]
+    arms = [("all", 5), *((arm, k) for arm in ("selected", "greedy", "gain", "random") for k in (1, 2, 4))]
     quality = [
         {"columns": arm, "k": k, "model": model, "rmse": 0.5 + 0.1 / k, "cost": [0.1 / k, -0.01, 0.2]}
         for model in ("lightgbm", "network")

@@ -1,5 +1,7 @@
 """Selection of columns on problems whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,18 @@ def test_curve_from_two_trainings_finds_the_signal(task: Task) -> None:
     found = study(task).select(1, [1, 2, 3, 4], epochs=15, device="cpu", seed=0)
     assert {k: len(set(names)) for k, names in found.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
     assert found[1] == ("x3",) and set(found[2]) == {"x3", "c"} and set(found[1]) < set(found[2]) < set(found[3])
+
+
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_greedy_choice_takes_the_strongest_first_and_sees_the_training_part_alone(task: Task) -> None:
+    each = study(task)
+    chosen = each.select_greedily(0, 4)
+    assert chosen[:2] == ("x3", "c") and len(set(chosen)) == 4
+    y = each.problem.y.copy()
+    held_out = each.problem.folds == 0
+    y[held_out] = y[held_out][::-1]
+    again = replace(each, problem=replace(each.problem, y=y))
+    assert again.select_greedily(0, 4) == chosen
 
 
 def test_order_of_use_goes_by_the_network() -> None:

@@ -64,26 +64,27 @@ class ColumnProblem:
         order: Names = ()
         for rank, k in enumerate(sorted(ks, reverse=True)):
             if rank < 2:
-                order = self._trained(fold, k, epochs, device, seed)
+                view = self.problem.view(fold)
+                lengths = {"epochs": epochs, "decoder_epochs": max(1, epochs // 2)}
+                selector = self._selector(fold, k, device=device, random_state=seed + fold, **lengths)
+                judged = view.split[1][:JUDGED_ROWS]
+                order = order_of_use(selector, self.frame.iloc[view.train[judged]], view.y[judged], seed)
             found[k] = order[:k]
         return found
 
-    def _trained(self, fold: int, k: int, epochs: int, device: DeviceName, seed: int) -> Names:
+    def select_greedily(self, fold: int, k: int) -> Names:
+        """k columns by greedy forward selection in the fold's training part, in the order in which it takes them."""
+        selector = self._selector(fold, k, start="greedy", epochs=0, decoder_epochs=0, refine=False, device="cpu")
+        return tuple(self.columns[j] for j in selector.chosen_)
+
+    def _selector(self, fold: int, k: int, **options: Any) -> ConcreteSelector:
+        """Fitted in the fold's training part; the rows of early stopping are its validation rows."""
         view = self.problem.view(fold)
         fit, stop = view.split
         rows = self.frame.iloc[view.train]
-        selector = ConcreteSelector(
-            k,
-            task="regress" if view.task == "regression" else "classify",
-            epochs=epochs,
-            decoder_epochs=max(1, epochs // 2),
-            categorical=list(self.categorical),
-            device=device,
-            random_state=seed + fold,
-        )
-        selector.fit(rows.iloc[fit], view.y[fit], X_val=rows.iloc[stop], y_val=view.y[stop])
-        judged = stop[:JUDGED_ROWS]
-        return order_of_use(selector, rows.iloc[judged], view.y[judged], seed)
+        options["task"] = "regress" if view.task == "regression" else "classify"
+        selector = ConcreteSelector(k, categorical=list(self.categorical), **options)
+        return selector.fit(rows.iloc[fit], view.y[fit], X_val=rows.iloc[stop], y_val=view.y[stop])
 
 
 def order_of_use(selector: ConcreteSelector, frame: pd.DataFrame, y: Array, seed: int) -> Names:

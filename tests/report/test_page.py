@@ -58,7 +58,7 @@ def test_selection_tells_features_columns_and_costs(sections: dict[str, Section]
     assert found.text[0].startswith("3 of 40 autoencoder features") and "two folds share 50%" in found.text[0]
     assert "2 of 5 source columns" in found.text[1] and found.text[2] == "To drop: c0, x0, x1."
     rows = found.grids[0].rows
-    assert len(rows) == 14 and rows[0] == ("all", "5", "lightgbm", "0.52000", "", "")
+    assert len(rows) == 18 and rows[0] == ("all", "5", "lightgbm", "0.52000", "", "")
     assert {row[4] for row in rows if row[1] == "2" and row[2] == "network"} == {"+0.05000"}
     assert "With all 5 columns 0.5200; with the 1 selected 0.6000" in found.pictures[0].alt
     assert f"most often taken is {EVIL}, by 100%" in found.pictures[1].alt

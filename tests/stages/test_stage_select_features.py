@@ -36,8 +36,8 @@ def test_report_holds_quality_curve_stability_and_columns_to_drop(small: Run) ->
     assert set(found["keep"]) | set(found["drop"]) == columns and len(found["keep"]) == 3
     assert sum(found["keep"].values()) + sum(found["drop"].values()) == pytest.approx(3)
     lines = {(line["columns"], line["k"], line["model"]): line for line in found["quality"]}
-    arms = {(arm, k, "lightgbm") for arm in ("selected", "gain", "random") for k in (1, 3, 6)}
-    arms |= {(arm, 3, "network") for arm in ("selected", "gain", "random")}
+    arms = {(arm, k, "lightgbm") for arm in ("selected", "greedy", "gain", "random") for k in (1, 3, 6)}
+    arms |= {(arm, 3, "network") for arm in ("selected", "greedy", "gain", "random")}
     assert set(lines) == arms | {("all", 9, "lightgbm"), ("all", 9, "network")}
     assert lines["all", 9, "lightgbm"]["cost"][0] == 0
     some = lines["selected", 1, "lightgbm"]

@@ -4,12 +4,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from swapdae.report.drawing import BLUE, GREEN, INK, ORANGE, bars, bars_height, legend, picture, whole_numbers
+from swapdae.report.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, bars, bars_height, legend, picture, whole_numbers
 from swapdae.report.page import Grid, Picture, Section, percent
 from swapdae.report.results import Results
 from swapdae.stability import stability
 
-ARMS = {"selected": (BLUE, "o-"), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
+ARMS = {"selected": (BLUE, "o-"), "greedy": (PURPLE, "d-."), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
 
 
 def selection(found: Results) -> Section:

@@ -40,7 +40,7 @@ class Effort(Strict):
 
 
 class Fit(Strict):
-    """A model cross-fitted on some columns: "all", "selected", "gain" or "random"."""
+    """A model cross-fitted on some columns: "all", "selected", "greedy", "gain" or "random"."""
 
     columns: str
     k: int
@@ -138,6 +138,7 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", seed: int) -> Found:
     boosters = fit("all", len(study.columns), "lightgbm", everything)
     fit("all", len(study.columns), "network", everything)
     gain = [order_of_gain(model) for model in boosters if isinstance(model, LightGBMModel)]
+    greedy = [study.select_greedily(fold, ks[-1]) for fold in range(n_folds)]
     chosen = []
     for fold in range(n_folds):
         chosen.append(study.select(fold, ks, epochs=effort.epochs, device=run.device, seed=seed))
@@ -145,6 +146,7 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", seed: int) -> Found:
     for k in ks:
         arms = {
             "selected": [selected[k] for selected in chosen],
+            "greedy": [order[:k] for order in greedy],
             "gain": [order[:k] for order in gain],
             "random": [random_columns(study.columns, k, 1000 * seed + fold) for fold in range(n_folds)],
         }
