@@ -190,7 +190,6 @@ def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, A
 
 
 def _summary(run: Run, k: int, columns: list[str], found: Sequence[Found]) -> dict[str, Any]:
-
     metric, n = run.competition.metric_of, len(columns)
     selections = [names for seed in found for names in seed.selections]
     times = Counter(name for names in selections for name in names)
