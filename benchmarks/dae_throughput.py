@@ -49,7 +49,7 @@ def published(body: str) -> DaeConfig:
     training = {"optimizer": "adam", "learning_rate": 3e-4, "batch_size": 384}
     return DaeConfig.model_validate(
         {
-            "body": {"kind": body},
+            "body": {"kind": body} if body == "transformer" else {"kind": body, "activation": "relu"},
             "noise": {**noise, "columns": columns},
             "loss": {"categories": "binary", "mask": 2},
             "training": training,

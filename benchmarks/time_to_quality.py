@@ -50,7 +50,7 @@ PUBLISHED = DaeConfig.model_validate(
     }
 )
 LABELLED = 0.6
-ALPHAS = 100.0, 300.0, 1e3, 3e3
+ALPHAS = 10.0, 30.0, 100.0, 300.0, 1e3, 3e3
 TEXTBOOK_LOOKS = 0.5, 1.0  # shares of the budget
 OUR_BUDGETS = 0.03, 0.1, 0.3, 1.0  # the first is one epoch, as a rule
 

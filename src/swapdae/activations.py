@@ -1,8 +1,9 @@
 """Which of an autoencoder's units fire for which rows, and how far such sets of units agree.
 
-A unit is active in a row where its output is > 0. After a ReLU that is the plain meaning. A transformer's features come
-out of LayerNorm, whose outputs are centred: there "> 0" only says "above what the norm learned to call its middle",
-as nearly half of all units are; the sparse units are those of the ReLU layers inside (swapdae.nn.units reads both).
+A unit is active in a row where its output is > 0. After a ReLU that is the plain meaning, and GELU is over 0 for the
+same inputs (its other outputs lie between -0.17 and 0). A transformer's features come out of LayerNorm, whose outputs
+are centred: there "> 0" only says "above what the norm learned to call its middle", as nearly half of all units are;
+the sparse units are those of the ReLU layers inside (swapdae.nn.units reads both).
 
 Sets of units are kept as bits, 64 to a word: 500,000 rows of 4,608 units are 288 MB, and the sizes of intersections and
 unions are counts of bits.

@@ -123,11 +123,13 @@ class TransformerConfig(Strict):
 
 
 class StackConfig(Strict):
-    """The plain body: `n_layers` x (linear, ReLU) of one width. Features are the outputs of every layer."""
+    """The plain body: `n_layers` x (linear, activation) of one width. Features are the outputs of every layer. The
+    network that the published one grew from has "relu"."""
 
     kind: Literal["stack"] = "stack"
     width: int = Field(1536, ge=1)
     n_layers: int = Field(3, ge=1)
+    activation: Literal["relu", "gelu"] = "gelu"
 
 
 class BottleneckConfig(Strict):
@@ -181,10 +183,11 @@ class DaeConfig(Strict):
 
 
 class ActivationsConfig(Strict):
-    """The study of which units fire. units: "relu" are the outputs of ReLU layers, of a transformer those inside it;
-    "features" the outputs that heads read (the same, but for a transformer). Firing is counted over all rows; `rows`
-    train rows are clustered, `probes` of these are corrupted, at each of `rates` (of every column). purity: a unit is
-    exclusive to a cluster that holds this share of its firings. specialised: units dropped per cluster to see who pays.
+    """The study of which units fire. units: "relu" are the outputs of ReLU layers (or GELU), of a transformer those
+    inside it; "features" the outputs that heads read (the same, but for a transformer). Firing is counted over all
+    rows; `rows` train rows are clustered, `probes` of these are corrupted, at each of `rates` (of every column).
+    purity: a unit is exclusive to a cluster that holds this share of its firings. specialised: units dropped per
+    cluster to see who pays.
     """
 
     units: UnitsName = "relu"

@@ -44,6 +44,7 @@ def test_published_network_has_the_published_size() -> None:
     [
         ({"kind": "transformer", "n_subspaces": 2, "d_subspace": 8, "n_heads": 2, "d_feedforward": 16}, 48),
         ({"kind": "stack", "width": 8}, 24),
+        ({"kind": "stack", "width": 8, "activation": "gelu"}, 24),
         ({"kind": "bottleneck", "width": 8, "bottleneck": 3}, 3),
     ],
 )
@@ -69,6 +70,16 @@ def test_block_equals_torch_attention() -> None:
         expected = block.norm_attention(x + reference(x, x, x, need_weights=False)[0])
         expected = block.norm_feedforward(expected + block.feedforward(expected))
         assert torch.allclose(block(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu"])
+def test_stack_is_linear_layers_with_the_activation_between(name: str) -> None:
+    model, x = Autoencoder(LAYOUT, config(kind="stack", width=8, activation=name)), torch.randn(5, LAYOUT.n_inputs)
+    weights, outputs = [p.detach().double() for p in model.body.parameters()], [x.double()]
+    for weight, bias in zip(weights[::2], weights[1::2], strict=True):
+        z = outputs[-1] @ weight.T + bias
+        outputs.append(z.clamp(min=0) if name == "relu" else z * (1 + torch.erf(z / 2**0.5)) / 2)
+    assert torch.allclose(model.features(x).double(), torch.cat(outputs[1:], dim=1), atol=1e-6)
 
 
 def test_reconstruction_head_sees_the_predicted_mask() -> None:

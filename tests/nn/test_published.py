@@ -92,7 +92,8 @@ def naive_loss(mask_logits: Tensor, guess: Tensor, clean: Tensor, mask: Tensor) 
 def pair(kind: str) -> tuple[Any, Any]:
     """Ours and the naive one, with the naive one's weights."""
     torch.manual_seed(0)
-    ours: Any = Autoencoder(LAYOUT, DaeConfig.model_validate({"body": {"kind": kind}, "loss": PUBLISHED.model_dump()}))
+    body = {"kind": kind} if kind == "transformer" else {"kind": kind, "activation": "relu"}
+    ours: Any = Autoencoder(LAYOUT, DaeConfig.model_validate({"body": body, "loss": PUBLISHED.model_dump()}))
     naive: Any = NaiveTransformer() if kind == "transformer" else NaiveStack()
     ours.mask_head.load_state_dict(naive.mask_head.state_dict())
     ours.reconstruction_head.load_state_dict(naive.reconstruction_head.state_dict())

@@ -82,19 +82,20 @@ class TransformerBody(nn.Module):
 
 
 class StackBody(nn.Module):
-    """n_layers x (linear, ReLU) of one width; features are every layer's outputs."""
+    """n_layers x (linear, activation) of one width; features are every layer's outputs."""
 
     def __init__(self, n_inputs: int, config: StackConfig) -> None:
         super().__init__()
         self.d_last = config.width
         self.d_features = config.n_layers * config.width
+        self.activation = nn.GELU() if config.activation == "gelu" else nn.ReLU()
         widths = [n_inputs] + [config.width] * config.n_layers
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         outputs = []
         for layer in self.layers:
-            x = layer(x).relu()
+            x = self.activation(layer(x))
             outputs.append(x)
         return outputs, x
 

@@ -39,7 +39,7 @@ def _forward(model: Autoencoder, x: Tensor, units: UnitsName) -> tuple[Tensor, T
     """Features (batch, d_features) and units (batch, n_units) of network inputs.
 
     units "relu": of a transformer the outputs of its ReLU layers, the first one's and every feed-forward's, a token's
-    after the other's; else the features, which come out of ReLUs in the other bodies.
+    after the other's; else the features, which in the other bodies come out of ReLU or GELU.
     """
     body = model.body
     if units == "features" or not isinstance(body, TransformerBody):
