@@ -21,6 +21,7 @@ FLOORS = [
         "moments",
         "noise_rule",
         "greedy_selection",
+        "stability",
         "cross_fit",
         "blend",
         "submission",

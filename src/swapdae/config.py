@@ -123,8 +123,7 @@ class TransformerConfig(Strict):
 
 
 class StackConfig(Strict):
-    """The plain body: `n_layers` x (linear, activation) of one width. Features are the outputs of every layer. The
-    network that the published one grew from has "relu"."""
+    """The plain body: `n_layers` x (linear, activation) of one width (published: "relu"). Features: all outputs."""
 
     kind: Literal["stack"] = "stack"
     width: int = Field(1536, ge=1)
