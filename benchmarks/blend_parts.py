@@ -128,8 +128,8 @@ class Draw:
     def _problem(self, part: str) -> Problem:
         kind, features = part.split()
         n_test, n_penalties = len(self.data.y) - len(self.y), len(ALPHAS) if kind == "ridge" else 1
-        dense = self.features(features)
-        return Problem(dense, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
+        read = self.features(features)
+        return Problem(read, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
 
     def _fits(self, problem: Problem, part: str) -> list[CrossFit]:
         kind = part.split()[0]

@@ -41,11 +41,12 @@ def test_greedy_choice_takes_the_strongest_first_and_sees_the_training_part_alon
     each = study(task)
     chosen = each.select_greedily(0, 4)
     assert chosen[:2] == ("x3", "c") and len(set(chosen)) == 4
-    y = each.problem.y.copy()
+    y, x0 = each.problem.y.copy(), each.frame["x0"].to_numpy()
     held_out = each.problem.folds == 0
-    y[held_out] = y[held_out][::-1]
+    y[held_out] = (100 * x0 if task == "regression" else x0 > 0)[held_out]  # there the target follows x0
     again = replace(each, problem=replace(each.problem, y=y))
     assert again.select_greedily(0, 4) == chosen
+    assert "x0" in again.select_greedily(1, 4)[:2], "in the other folds these rows are trained on"
 
 
 def test_order_of_use_goes_by_the_network() -> None:
