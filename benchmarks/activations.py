@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fresh_process import alone
-from swapdae.activations import (
+from swapdae.pipeline.stage import peak_rss_gb
+from swapdae.study.activations import (
     containment,
     file_blocks,
     iou,
@@ -31,7 +32,6 @@ from swapdae.activations import (
     row_blocks,
     supports,
 )
-from swapdae.stage import peak_rss_gb
 
 D, N_CLUSTERS, N_QUESTIONS, EVERY, BLOCK = 4_608, 128, 4, 25, 2_000
 Array = NDArray[Any]

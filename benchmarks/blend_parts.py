@@ -26,22 +26,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from swapdae.blend import Blend, fit_blend
-from swapdae.compare import paired_difference
-from swapdae.config import DaeConfig, FoldsConfig
-from swapdae.cross_fit import CrossFit, Problem, cross_fit, fold_score
-from swapdae.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatures
-from swapdae.folds import draw_folds, train_rows
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
+from swapdae.base.device import resolve_device
+from swapdae.base.models import Strict
+from swapdae.base.paths import here
+from swapdae.competition.config import FoldsConfig
+from swapdae.competition.folds import draw_folds, train_rows
+from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
 from swapdae.heads.ridge import Params as RidgeParams
-from swapdae.metrics import METRICS
-from swapdae.nn.device import resolve_device
-from swapdae.nn.fit import fit_autoencoder, read_features
-from swapdae.paths import here
-from swapdae.run import Run
-from swapdae.stages.dae import write_npy
-from swapdae.strict import Strict
-from swapdae.tuning import tune
+from swapdae.modelling.blend import Blend, fit_blend
+from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit, fold_score
+from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatures
+from swapdae.modelling.tuning import tune
+from swapdae.pipeline.compare import paired_difference
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stages.dae import write_npy
 from time_to_quality import LABELLED, Data, diamonds, flights
 
 Array = NDArray[Any]

@@ -32,7 +32,7 @@ from sklearn.model_selection import train_test_split
 
 from concrete_rivals import lassonet, principal, stochastic_gates, textbook
 from swapdae import ConcreteSelector
-from swapdae.greedy_selection import forward_selection, linear_covariance, swap_refinement
+from swapdae.selection.greedy import forward_selection, linear_covariance, swap_refinement
 
 Array = NDArray[Any]
 K = {"isolet": 50, "coil20": 50, "breast_cancer": 5, "digits": 16, "mnist_5k": 50, "fashion_mnist": 50}

@@ -22,13 +22,13 @@ import pandas as pd
 import torch
 
 from fresh_process import alone
-from swapdae.config import DaeConfig
-from swapdae.nn.autoencoder import Autoencoder
-from swapdae.nn.device import resolve_device
-from swapdae.nn.fit import fit_autoencoder, read_features
-from swapdae.preprocess import Codes, Encoder, Layout
-from swapdae.stage import peak_rss_gb
-from swapdae.stages.dae import write_npy
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
+from swapdae.autoencoder.network import Autoencoder
+from swapdae.base.device import resolve_device
+from swapdae.encoding.encoder import Codes, Encoder, Layout
+from swapdae.pipeline.stage import peak_rss_gb
+from swapdae.pipeline.stages.dae import write_npy
 
 N_LEVELS, N_NUMBERS = (2, 2, 2, 4, 4, 4, 8, 8, 7, 15), 14
 SECONDS_PER_ROW = 60 / 500_000

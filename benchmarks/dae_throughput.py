@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from swapdae.config import DaeConfig
-from swapdae.nn.autoencoder import Autoencoder
-from swapdae.nn.device import Device, resolve_device
-from swapdae.nn.fit import read_features
-from swapdae.nn.step import Step
-from swapdae.nn.swap_noise import Rows, SwapNoise
-from swapdae.preprocess import Codes, Layout
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import read_features
+from swapdae.autoencoder.network import Autoencoder
+from swapdae.autoencoder.step import Step
+from swapdae.autoencoder.swap_noise import Rows, SwapNoise
+from swapdae.base.device import Device, resolve_device
+from swapdae.encoding.encoder import Codes, Layout
 from textbook import Textbook
 
 LEVELS = (2, 2, 2, 4, 4, 4, 8, 8, 7, 15)

@@ -20,16 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from swapdae.config import Experiment, NoiseConfig
-from swapdae.nn.position import Epoch
-from swapdae.noise_rule import HIGHEST, LOWEST, predictability, rule
-from swapdae.noise_search import PUBLISHED
-from swapdae.paths import here
-from swapdae.run import Run
-from swapdae.stage import experiment_lock
-from swapdae.stages import download
-from swapdae.stages.tune_noise import Effort, trainings_of
-from swapdae.strict import read_toml
+from swapdae.autoencoder.config import NoiseConfig
+from swapdae.autoencoder.noise_rule import HIGHEST, LOWEST, predictability, rule
+from swapdae.autoencoder.position import Epoch
+from swapdae.base.models import read_toml
+from swapdae.base.paths import here
+from swapdae.experiment.config import Experiment
+from swapdae.pipeline.noise_search import PUBLISHED
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import experiment_lock
+from swapdae.pipeline.stages import download
+from swapdae.pipeline.stages.tune_noise import Effort, trainings_of
 
 
 def arms_of(run: Run, found: Path | None) -> dict[str, NoiseConfig]:

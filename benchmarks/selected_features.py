@@ -24,17 +24,17 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from swapdae import ConcreteSelector, DenoisingAutoencoder
-from swapdae.config import DaeConfig
-from swapdae.cross_fit import Problem, cross_fit
-from swapdae.features import FeatureSet, FileFeatures, FoldwiseFeatures, JoinedFeatures, RawFeatures
-from swapdae.folds import train_rows
-from swapdae.greedy_selection import select_by_moments
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.base.paths import here
+from swapdae.competition.folds import train_rows
 from swapdae.heads import HEADS
-from swapdae.moments import FoldMoments, accumulate
-from swapdae.paths import here
-from swapdae.run import Run
-from swapdae.stage import experiment_lock
-from swapdae.stages import download
+from swapdae.modelling.cross_fit import Problem, cross_fit
+from swapdae.modelling.features import FeatureSet, FileFeatures, FoldwiseFeatures, JoinedFeatures, RawFeatures
+from swapdae.modelling.moments import FoldMoments, accumulate
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import experiment_lock
+from swapdae.pipeline.stages import download
+from swapdae.selection.greedy import select_by_moments
 
 Array = NDArray[Any]
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)

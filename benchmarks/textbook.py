@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from swapdae.config import DaeConfig
-from swapdae.preprocess import Codes, Layout
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.encoding.encoder import Codes, Layout
 
 
 class OneHotRows(Dataset[NDArray[np.float32]]):

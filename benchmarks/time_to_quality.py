@@ -28,16 +28,17 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from swapdae.config import DaeConfig, FoldsConfig
-from swapdae.folds import draw_folds
-from swapdae.moments import FoldMoments, predict
-from swapdae.nn.device import resolve_device
-from swapdae.nn.fit import fit_autoencoder, read_features
-from swapdae.paths import here
-from swapdae.preprocess import Codes, Encoder
-from swapdae.run import Run
-from swapdae.stage import experiment_lock
-from swapdae.stages import download
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
+from swapdae.base.device import resolve_device
+from swapdae.base.paths import here
+from swapdae.competition.config import FoldsConfig
+from swapdae.competition.folds import draw_folds
+from swapdae.encoding.encoder import Codes, Encoder
+from swapdae.modelling.moments import FoldMoments, predict
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import experiment_lock
+from swapdae.pipeline.stages import download
 from textbook import Textbook
 
 PUBLISHED = DaeConfig.model_validate(

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from swapdae.config import Experiment, read_competition
-from swapdae.paths import Paths
-from swapdae.run import Run
+from swapdae.base.paths import Paths
+from swapdae.competition.config import read_competition
+from swapdae.experiment.config import Experiment
+from swapdae.pipeline.run import Run
 
 COMPETITION = """
 host = "kaggle"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fake_kaggle import KEY, TOKEN
-from swapdae.competition_hosts.kaggle_requests import Patience
-from swapdae.config import Competition
-from swapdae.errors import UserError
+from swapdae.base.errors import UserError
+from swapdae.competition.config import Competition
+from swapdae.competition.hosts.kaggle_requests import Patience
 
 SLUG = "some-competition"
 TRAIN = b"id,x,target\n" + b"".join(b"%d,%d,%d\n" % (row, row**3 % 99991, row**5 % 99989) for row in range(20_000))

@@ -7,7 +7,7 @@ import pytest
 
 from fake_kaggle import FakeKaggle
 from kaggle_case import BRISK, FILES, SLUG
-from swapdae.competition_hosts.kaggle import KaggleHost
+from swapdae.competition.hosts.kaggle import KaggleHost
 
 
 @pytest.fixture

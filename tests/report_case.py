@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from swapdae.config import Competition, Experiment, Task
-from swapdae.data import Table
+from swapdae.competition.config import Competition, Task
+from swapdae.competition.table import Table
+from swapdae.experiment.config import Experiment
+from swapdae.pipeline.stage import Report, State
 from swapdae.report.results import Results
-from swapdae.stage import Report, State
 
 Array = NDArray[Any]
 METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}

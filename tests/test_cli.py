@@ -3,8 +3,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from swapdae.base.paths import Paths
 from swapdae.cli import app
-from swapdae.paths import Paths
 
 TINY = """
 competition = "synthetic"

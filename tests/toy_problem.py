@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swapdae.config import Task
-from swapdae.cross_fit import Problem
-from swapdae.features import Native
-from swapdae.metrics import METRICS
+from swapdae.competition.config import Task
+from swapdae.competition.metrics import METRICS
+from swapdae.modelling.cross_fit import Problem
+from swapdae.modelling.features import Native
 
 Array = NDArray[Any]
 METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}

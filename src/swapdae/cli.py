@@ -11,12 +11,14 @@ from typing import Annotated
 
 import typer
 
-from swapdae import compare, paths, scores
-from swapdae.config import DeviceName
-from swapdae.errors import UserError
-from swapdae.run import Run
-from swapdae.stage import experiment_lock, state_of
-from swapdae.stages import (
+from swapdae.base import paths
+from swapdae.base.device import DeviceName
+from swapdae.base.errors import UserError
+from swapdae.base.models import parse
+from swapdae.pipeline import compare, scores
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import experiment_lock, state_of
+from swapdae.pipeline.stages import (
     STAGES,
     activations,
     blend,
@@ -31,7 +33,6 @@ from swapdae.stages import (
     tune,
     tune_noise,
 )
-from swapdae.strict import parse
 
 app = typer.Typer(
     help="Swap-noise denoising autoencoders for tabular competitions: download, train, tune, blend, submit.",

@@ -8,13 +8,13 @@ import optuna
 import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from swapdae.config import Task
-from swapdae.cross_fit import CrossFit, Problem, cross_fit
-from swapdae.errors import UserError
+from swapdae.base.errors import UserError
+from swapdae.base.models import Strict
+from swapdae.competition.config import Task
+from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
-from swapdae.heads.interface import Head
-from swapdae.metrics import METRICS
-from swapdae.strict import Strict
+from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit
+from swapdae.modelling.head import Head
 from toy_problem import toy_problem
 
 TASKS: list[Task] = ["regression", "binary", "multiclass"]

@@ -1,7 +1,7 @@
 """Heads by kind. A new head is a file with Params, make and space, and a line here."""
 
 from swapdae.heads import catboost, lightgbm, mlp, ridge, xgboost
-from swapdae.heads.interface import Head
+from swapdae.modelling.head import Head
 
 HEADS: dict[str, Head] = {
     "ridge": Head("ridge", ridge.Params, ridge.make, ridge.space),

@@ -8,10 +8,10 @@ from catboost import CatBoost, Pool
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.cross_fit import FoldView
-from swapdae.features import Native, Rows
-from swapdae.heads.interface import Trial
-from swapdae.strict import Strict
+from swapdae.base.models import Strict
+from swapdae.modelling.cross_fit import FoldView
+from swapdae.modelling.features import Native, Rows
+from swapdae.modelling.head import Trial
 
 
 class Params(Strict):

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.cross_fit import FoldView
-from swapdae.features import Rows
-from swapdae.heads.interface import Trial, table
-from swapdae.strict import Strict
+from swapdae.base.models import Strict
+from swapdae.modelling.cross_fit import FoldView
+from swapdae.modelling.features import Rows
+from swapdae.modelling.head import Trial, table
 
 WIDE = 256  # columns from which building histograms column by column is the faster
 

@@ -5,11 +5,11 @@ With `fine_tune` it stands on the autoencoder that made the features, and trains
 
 from pydantic import Field
 
-from swapdae.cross_fit import Array, FoldView
-from swapdae.errors import UserError
-from swapdae.features import Rows
-from swapdae.heads.interface import Trial
-from swapdae.strict import Strict
+from swapdae.base.errors import UserError
+from swapdae.base.models import Strict
+from swapdae.modelling.cross_fit import Array, FoldView
+from swapdae.modelling.features import Rows
+from swapdae.modelling.head import Trial
 
 
 class Params(Strict):
@@ -38,18 +38,18 @@ class MLPModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
-        from swapdae.nn.autoencoder import Autoencoder  # torch takes seconds to import; other heads do without
-        from swapdae.nn.device import resolve_device
-        from swapdae.nn.fine_tune import fine_tune
-        from swapdae.nn.goal import Goal
-        from swapdae.nn.mlp import MLPConfig, fit_mlp
+        from swapdae.autoencoder.network import Autoencoder  # torch takes seconds to import; other heads do without
+        from swapdae.base.device import resolve_device
+        from swapdae.heads.fine_tune import fine_tune
+        from swapdae.heads.mlp_network import MLPConfig, fit_mlp
+        from swapdae.heads.objective import Objective
 
         params, device = self._params, resolve_device(view.device)
         fit, stop = ((view.train[part], view.y[part]) for part in view.split)
         config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
-        goal = Goal.of(fit[1], view.task, view.n_classes, absolute=view.metric == "mae")
+        objective = Objective.of(fit[1], view.task, view.n_classes, absolute=view.metric == "mae")
         if not params.fine_tune:
-            self._fitted = fit_mlp(view.dense(), fit, stop, goal, config, seed=self._seed, device=device)
+            self._fitted = fit_mlp(view.dense(), fit, stop, objective, config, seed=self._seed, device=device)
             return
         if view.pretrained is None:
             raise UserError(
@@ -63,7 +63,7 @@ class MLPModel:
             pretrained.codes,
             fit,
             stop,
-            goal,
+            objective,
             config,
             body_rate=params.body_rate,
             seed=self._seed,

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae import moments
-from swapdae.cross_fit import FoldView
-from swapdae.features import Rows
-from swapdae.heads.interface import Trial
-from swapdae.strict import Strict
+from swapdae.base.models import Strict
+from swapdae.modelling import moments
+from swapdae.modelling.cross_fit import FoldView
+from swapdae.modelling.features import Rows
+from swapdae.modelling.head import Trial
 
 
 class Params(Strict):

@@ -7,10 +7,10 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.cross_fit import FoldView
-from swapdae.features import Native, Rows
-from swapdae.heads.interface import Trial, table
-from swapdae.strict import Strict
+from swapdae.base.models import Strict
+from swapdae.modelling.cross_fit import FoldView
+from swapdae.modelling.features import Native, Rows
+from swapdae.modelling.head import Trial, table
 
 
 class Params(Strict):

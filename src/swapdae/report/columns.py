@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.stats import ks_2samp
 
-from swapdae.data import Table
+from swapdae.competition.table import Table
 from swapdae.report.drawing import BLUE, ORANGE, bars_height, legend, picture, shortened
 from swapdae.report.outcome import NOT_RUN
 from swapdae.report.page import Grid, Picture, Section, percent

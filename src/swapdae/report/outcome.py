@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from swapdae.blend import combine, nnls_weights
-from swapdae.cross_fit import fold_score
-from swapdae.metrics import Metric
+from swapdae.competition.metrics import Metric
+from swapdae.modelling.blend import combine, nnls_weights
+from swapdae.modelling.cross_fit import fold_score
 from swapdae.report.drawing import BLUE, COLOURS, ORANGE, bars, bars_height, legend, matrix, picture, shortened
 from swapdae.report.page import Grid, Picture, Section, text_of
 from swapdae.report.results import Results

@@ -5,16 +5,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from swapdae.config import Competition, Experiment
-from swapdae.data import Table
-from swapdae.stage import State
+from swapdae.competition.config import Competition
+from swapdae.competition.table import Table
+from swapdae.experiment.config import Experiment
+from swapdae.pipeline.stage import State
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: see swapdae.scores.
+    """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: see swapdae.pipeline.scores.
 
     table, folds (n_train,): None before the download. oofs, tests: predictions by head, and "blend" (its oof
     cross-fitted). logs: one training log per autoencoder, of epochs as dicts. activations: the stage's arrays, by

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from swapdae.report.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, bars, bars_height, legend, picture, whole_numbers
 from swapdae.report.page import Grid, Picture, Section, percent
 from swapdae.report.results import Results
-from swapdae.stability import stability
+from swapdae.selection.stability import stability
 
 ARMS = {"selected": (BLUE, "o-"), "greedy": (PURPLE, "d-."), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
 

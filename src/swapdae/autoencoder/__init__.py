@@ -1,0 +1,1 @@
+"""The swap-noise denoising autoencoder: configuration, network, noise, training, checkpoint, estimator."""

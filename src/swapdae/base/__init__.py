@@ -1,0 +1,1 @@
+"""Ground floor: errors, strict models, paths, files, device."""

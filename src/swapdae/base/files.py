@@ -1,0 +1,89 @@
+"""Files that are whole or not there, their hashes, and locks. The one place that writes aside and renames."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from swapdae.base.errors import UserError
+
+
+def sha256_of(file: Path) -> str:
+    """The file's sha256, in hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@contextmanager
+def written_aside(file: Path) -> Iterator[Path]:
+    """A path to write to; at the block's end it is brought to the disk and takes the place of `file` by one rename.
+
+    So `file` is the old one or the whole new one, also after a kill or a power cut. Where the block raises, the old
+    file stays and nothing is left beside it; a killed process leaves one `.<name>.part`.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.part")
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_directory(file.parent)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write UTF-8 text in one step, see `written_aside`."""
+    with written_aside(file) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write bytes in one step, see `written_aside`."""
+    with written_aside(file) as aside:
+        aside.write_bytes(content)
+
+
+def sync_directory(directory: Path) -> None:
+    """Names in `directory`, too, are to outlast a power cut."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One process at a time in `directory`. The kernel frees a dead holder's lock, so it is simply taken over.
+
+    Raises UserError, naming pid and host of the holder, when another run is at work; and where the directory cannot
+    be written.
+    """
+    holder = directory / ".lock.json"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        try:
+            who = json.loads(holder.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            who = {"pid": "unknown", "host": "unknown"}
+        raise UserError(
+            f"{directory}: another run is at work here (pid {who['pid']} on {who['host']}); wait for it or end it"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be written: {error.strerror}") from None
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

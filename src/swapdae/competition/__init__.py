@@ -1,0 +1,1 @@
+"""What a competition is: its configuration, table, folds, metrics, submission and hosts."""

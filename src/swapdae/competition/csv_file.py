@@ -1,0 +1,82 @@
+"""One CSV, read without guessing and written in one step."""
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from swapdae.base.errors import UserError
+
+
+def read_csv(file: Path, expected: Iterable[str]) -> pd.DataFrame:
+    """All cells as they stand, in str dtype and "" where empty. UserErrors name the `expected` columns."""
+    hint = f"expected comma-separated columns {', '.join(expected)}, ...; fetch the file again or mend it"
+    try:
+        _scan(file, hint)
+        return pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; run the download stage, or put the file there") from None
+    except UnicodeDecodeError as error:
+        line = file.read_bytes().count(b"\n", 0, error.start) + 1
+        raise UserError(f"{file}, line {line}: not UTF-8; save it as UTF-8") from None
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{file}: cannot be read: {error}; {hint}") from None
+
+
+def _scan(file: Path, hint: str) -> None:
+    """Refuse what pandas would mend by guessing: it fills up short lines and renames columns named twice."""
+    file.read_bytes().decode()  # a stream would count the position of a wrong byte from its own buffer
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        lines = csv.reader(stream, strict=True)
+        header = next(lines, [])
+        if not header:
+            raise UserError(f"{file}: the file is empty; {hint}")
+        if header[0].lstrip().startswith("<"):
+            raise UserError(f"{file}: this is a web page, not a CSV; {hint}")
+        if len(header) == 1:
+            raise UserError(f"{file}: only one column, '{header[0][:80]}'; {hint}")
+        if "" in header:
+            raise UserError(f"{file}: column {header.index('') + 1} has no name; {hint}")
+        if twice := sorted({name for name in header if header.count(name) > 1}):
+            raise UserError(f"{file}: column '{twice[0]}' occurs more than once; {hint}")
+        rows, blank = 0, False
+        for cells in lines:
+            # Blank lines are harmless at the end; between rows they would put every later line number out.
+            if (cells and len(cells) != len(header)) or (cells and blank):
+                found = "a blank line before it" if blank else f"{len(cells)} fields and not {len(header)}"
+                raise UserError(f"{file}, line {lines.line_num}: the line has {found}, the file may be cut; {hint}")
+            rows, blank = rows + bool(cells), not cells
+        if not rows:
+            raise UserError(f"{file}: a header without rows; {hint}")
+
+
+def ids_of(cells: pd.Series) -> NDArray[np.int64] | NDArray[np.str_]:
+    """Ids as int64 if all are integers that print as they were read, else as numpy strings."""
+    texts = cells.to_numpy(dtype=np.str_)
+    try:
+        numbers = texts.astype(np.int64)
+    except (ValueError, OverflowError):
+        return texts
+    return numbers if (numbers.astype(texts.dtype) == texts).all() else texts
+
+
+def offence(file: Path, cells: pd.Series, bad: "pd.Series[bool]", what: str) -> UserError:
+    """The error for the first of the `bad` cells, by line of the file (the header is line 1)."""
+    row = int(np.argmax(bad.to_numpy(dtype=bool)))
+    more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+    return UserError(f"{file}, line {row + 2}, column '{cells.name}': '{str(cells.iloc[row])[:80]}' {what}{more}")
+
+
+def write_csv(frame: pd.DataFrame, file: Path) -> None:
+    """Write without the index, aside and then by one rename: `file` is the old one or the whole new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        frame.to_csv(aside, index=False, lineterminator="\n")
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""Competition metrics. `score` is always higher-is-better; no direction flag travels further."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A competition's metric.
+
+    `value(y, prediction)` is the figure the competition prints. Predictions are (n,) for regression and binary
+    (probability of the higher label) and (n, n_classes) probabilities for multiclass, y holding class numbers.
+    """
+
+    name: str
+    greater_is_better: bool
+    tasks: frozenset[str]
+    _value: Callable[[Array, Array], float]
+
+    def value(self, y: Array, prediction: Array) -> float:
+        return float(self._value(y, prediction))
+
+    def score(self, y: Array, prediction: Array) -> float:
+        """The metric turned so that higher is better."""
+        return self.value_of(self.value(y, prediction))
+
+    def value_of(self, score: float) -> float:
+        """The metric's value from its score, and back: the one place where the sign turns."""
+        return score if self.greater_is_better else -score
+
+
+def _probabilities(prediction: Array) -> Array:
+    """Columns for both classes where only the higher label's probability is given; kept off 0 and 1."""
+    p = np.clip(np.asarray(prediction, dtype=np.float64), 1e-7, 1 - 1e-7)
+    if p.ndim == 1:
+        return np.column_stack([1 - p, p])
+    normalised: Array = p / p.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _auc(y: Array, prediction: Array) -> float:
+    if prediction.ndim == 1:
+        return float(sk.roc_auc_score(y, prediction))
+    labels = np.arange(prediction.shape[1])
+    return float(sk.roc_auc_score(y, _probabilities(prediction), multi_class="ovr", labels=labels))
+
+
+def _logloss(y: Array, prediction: Array) -> float:
+    p = _probabilities(prediction)
+    return float(sk.log_loss(y, p, labels=np.arange(p.shape[1])))
+
+
+def _accuracy(y: Array, prediction: Array) -> float:
+    return float(np.mean(y == _probabilities(prediction).argmax(axis=1)))
+
+
+_REGRESSION = frozenset({"regression"})
+_CLASSES = frozenset({"binary", "multiclass"})
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric("rmse", False, _REGRESSION, sk.root_mean_squared_error),
+        Metric("mae", False, _REGRESSION, sk.mean_absolute_error),
+        Metric("auc", True, _CLASSES, _auc),
+        Metric("logloss", False, _CLASSES, _logloss),
+        Metric("accuracy", True, _CLASSES, _accuracy),
+    )
+}

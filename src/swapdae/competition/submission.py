@@ -1,0 +1,97 @@
+"""Test predictions in the shape of the sample submission, checked when made and again before the upload."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from swapdae.base.errors import UserError
+from swapdae.competition.config import Competition
+from swapdae.competition.csv_file import ids_of, read_csv, write_csv
+from swapdae.competition.table import Array, Table, prediction_columns
+
+ROUNDING = 1e-6  # by which the weights of a blend may take a probability over 1
+
+
+def make_submission(table: Table, test_prediction: Array, competition: Competition) -> pd.DataFrame:
+    """Predictions in the sample's order of ids and with its columns.
+
+    test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test. A sample of
+    one column takes labels for multiclass, and for the metric accuracy.
+    """
+    names = prediction_columns(table.sample, table.classes, "the sample submission")
+    id_ = table.sample.columns[0]
+    prediction = test_prediction[pd.Index(table.test_ids).get_indexer(pd.Index(table.sample[id_]))]
+    if _takes_labels(table.sample, competition):
+        p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
+        prediction = np.array(table.classes)[p.argmax(axis=1)]
+    columns = dict(zip(names, prediction.reshape(len(prediction), -1).T, strict=True))
+    frame = pd.DataFrame({id_: table.sample[id_], **columns})
+    return frame[table.sample.columns]
+
+
+def check_submission(
+    frame: pd.DataFrame, sample: pd.DataFrame, competition: Competition, oof: Array | None = None
+) -> None:
+    """Raises UserError unless `frame` has the sample's columns and ids, in order, and believable predictions.
+
+    Probabilities lie in [0, 1]; a regression's predictions, if `oof` (n_train,) is given, no farther outside
+    the span of the out-of-fold predictions than that span is wide.
+    """
+    if list(frame.columns) != list(sample.columns):
+        found, expected = ", ".join(frame.columns), ", ".join(sample.columns)
+        raise UserError(f"submission: columns are {found} and not {expected}; make it again")
+    if len(frame) != len(sample):
+        raise UserError(f"submission: {len(frame)} rows and not {len(sample)}; make it again")
+    id_ = sample.columns[0]
+    ids, expected_ids = frame[id_].to_numpy(), sample[id_].to_numpy()
+    if (other := ids != expected_ids).any():
+        row = int(np.argmax(other))
+        raise UserError(f"submission, line {row + 2}: id {ids[row]} and not {expected_ids[row]}; make it again")
+    low, high = _bounds(competition, oof)
+    for column in sample.columns[1:]:
+        values = frame[column]
+        if _takes_labels(sample, competition):
+            bad, what = values.isna() | (values == ""), "is no label"
+        else:
+            numbers = pd.to_numeric(values, errors="coerce")
+            bad = ~(np.isfinite(numbers) & numbers.between(low, high))
+            what = f"is not a number from {low:g} to {high:g}"
+        if bad.any():
+            row, count = int(np.argmax(bad)), int(bad.sum())
+            where = f"submission, id {ids[row]}, column '{column}' ({count} rows)"
+            raise UserError(f"{where}: {values.iloc[row]} {what}; look at the heads' predictions")
+
+
+def write_submission(frame: pd.DataFrame, file: Path) -> None:
+    """Write the CSV in one step: a file that is there is whole."""
+    write_csv(frame, file)
+
+
+def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) -> pd.DataFrame:
+    """The CSV as it would be handed in, checked once more. Raises UserError if damaged or unfit."""
+    frame = read_csv(file, list(sample.columns))
+    if (id_ := sample.columns[0]) in frame:
+        frame[id_] = ids_of(frame[id_])
+    try:
+        check_submission(frame, sample, competition)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+    if _takes_labels(sample, competition):
+        return frame
+    return frame.astype(dict.fromkeys(sample.columns[1:], np.float64))
+
+
+def _takes_labels(sample: pd.DataFrame, competition: Competition) -> bool:
+    """Whether the one prediction column holds class labels instead of numbers."""
+    several = competition.task == "multiclass" or competition.metric == "accuracy"
+    return several and len(sample.columns) == 2
+
+
+def _bounds(competition: Competition, oof: Array | None) -> tuple[float, float]:
+    if competition.task != "regression":
+        return -ROUNDING, 1 + ROUNDING
+    if oof is None:
+        return -np.inf, np.inf
+    low, high = float(np.min(oof)), float(np.max(oof))
+    return low - (high - low), high + (high - low)

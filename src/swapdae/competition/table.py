@@ -1,0 +1,246 @@
+"""A competition's CSVs as one Table, validated once. Later stages rely on it and check nothing again."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from swapdae.base.errors import UserError
+from swapdae.competition.config import Columns, Competition, Task
+from swapdae.competition.csv_file import ids_of, offence, read_csv
+
+Array = NDArray[Any]
+Kinds = tuple[tuple[str, ...], tuple[str, ...]]  # categorical, numerical columns
+MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
+FREE_TEXT_ROWS = 1000  # a longer string column with mostly distinct values is an identifier or free text
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Train and test rows of one competition.
+
+    train, test: features, `categorical` (str) then `numerical` (float64); NaN where missing, never inf.
+    y (n_train,): float64 in regression, else int64 numbers into `classes`, the labels in sorted order.
+    sample: the sample submission, whose ids are those of test in any order; its first column is the id.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    categorical: tuple[str, ...]
+    numerical: tuple[str, ...]
+    train_ids: Array
+    test_ids: Array
+    y: Array
+    classes: tuple[str, ...]
+    sample: pd.DataFrame
+
+    @property
+    def n_train(self) -> int:
+        return len(self.train)
+
+    @property
+    def n_test(self) -> int:
+        return len(self.test)
+
+    @cached_property
+    def missing(self) -> dict[str, tuple[int, int]]:
+        """Missing cells in train and in test, for every column."""
+        train, test = self.train.isna().sum(), self.test.isna().sum()
+        return {column: (int(train[column]), int(test[column])) for column in self.train.columns}
+
+    @cached_property
+    def unseen(self) -> dict[str, int]:
+        """Test rows with a level that train lacks, for every categorical column."""
+        new = {name: ~self.test[name].dropna().isin(self.train[name].unique()) for name in self.categorical}
+        return {name: int(cells.sum()) for name, cells in new.items()}
+
+    @cached_property
+    def constant(self) -> tuple[str, ...]:
+        """Columns with one value in all of train, missing counting as a value."""
+        return tuple(column for column in self.train.columns if self.train[column].nunique(dropna=False) <= 1)
+
+    def subset(self, rows: Array) -> "Table":
+        """The same table with only these train rows, (n,) row numbers; test and classes stay."""
+        train = self.train.iloc[rows].reset_index(drop=True)
+        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows])
+
+    def summary(self) -> dict[str, Any]:
+        """What a report says of the table; only columns with something to say are named."""
+        return {
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "categorical": list(self.categorical),
+            "numerical": list(self.numerical),
+            "missing": {column: list(counts) for column, counts in self.missing.items() if any(counts)},
+            "unseen": {column: count for column, count in self.unseen.items() if count},
+            "constant": list(self.constant),
+            "classes": list(self.classes),
+        }
+
+
+def read_table(competition: Competition, directory: Path) -> Table:
+    """The table of the CSVs in `directory`. Raises UserError naming file, and line and column if any."""
+    id_, target, named = competition.id, competition.target, competition.columns
+    train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
+    expected = [id_, *([] if named == "auto" else (*named.categorical, *named.numerical))]
+    train = read_csv(train_file, [*expected, target])
+    test = read_csv(test_file, expected)
+    sample = read_csv(sample_file, [id_, target])
+    frames = dict(zip(files, (train, test, sample), strict=True))
+    _check_header(frames, competition)
+    _check_ids(frames, id_)
+
+    y, classes = _target(train[target], competition.task, train_file)
+    kinds = categorical, numerical = _kinds(train, test, competition, train_file)
+    sample[id_] = ids_of(sample[id_])
+    _check_sample(sample, competition.task, classes, sample_file)
+    table = Table(
+        train=_features(train, kinds, train_file),
+        test=_features(test, kinds, test_file),
+        categorical=categorical,
+        numerical=numerical,
+        train_ids=ids_of(train[id_]),
+        test_ids=ids_of(test[id_]),
+        y=y,
+        classes=classes,
+        sample=sample,
+    )
+    if len(table.constant) == len(table.train.columns):
+        raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
+    return table
+
+
+# >>> Checks over columns and files
+
+
+def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
+    id_, target, named = competition.id, competition.target, competition.columns
+    (train_file, train), (test_file, test), _ = frames.items()
+    for cells, file, needed in ((train, train_file, (id_, target)), (test, test_file, (id_,))):
+        if lacking := [column for column in needed if column not in cells]:
+            raise UserError(f"{file}: no column '{lacking[0]}'; name the right one in competition.toml")
+    if target in test:
+        raise UserError(f"{test_file}: holds the target '{target}'; take that column out")
+    features = set(train.columns) - {id_, target}
+    _same_columns(features, set(test.columns) - {id_}, test_file, f"compared with {train_file.name}")
+    if not features:
+        raise UserError(f"{train_file}: no columns besides id and target, so nothing to learn from")
+    if isinstance(named, Columns):
+        listed = {*named.categorical, *named.numerical}
+        _same_columns(listed, features, train_file, "compared with [columns] in competition.toml")
+
+
+def _same_columns(expected: set[str], found: set[str], file: Path, against: str) -> None:
+    lists = (("missing", expected - found), ("extra", found - expected))
+    if parts := [f"{word} columns {', '.join(sorted(names))}" for word, names in lists if names]:
+        raise UserError(f"{file}: {'; '.join(parts)}, {against}; make the two agree")
+
+
+def _check_ids(frames: dict[Path, pd.DataFrame], id_: str) -> None:
+    """Unique ids in train, test and sample; none shared by train and test; the sample's are those of test."""
+    train_file, test_file, sample_file = frames
+    if (first := frames[sample_file].columns[0]) != id_:
+        raise UserError(f"{sample_file}: the first column is '{first}' and not the id '{id_}'")
+    ids = {file: cells[id_].astype(object) for file, cells in frames.items()}  # isin is slow on str dtype
+    train, test, sample = ids.values()
+    checks = [(file, cells == "", "is empty") for file, cells in ids.items()]
+    checks += [(file, cells.duplicated(), "occurs again") for file, cells in ids.items()]
+    checks += [
+        (test_file, test.isin(train), f"is also an id of {train_file.name}"),
+        (sample_file, ~sample.isin(test), f"is no id of {test_file.name}"),
+        (test_file, ~test.isin(sample), f"is no id of {sample_file.name}"),
+    ]
+    for file, bad, what in checks:
+        if bad.any():
+            raise offence(file, ids[file], bad, f"{what}; fetch the files again or mend them")
+
+
+def _check_sample(sample: pd.DataFrame, task: Task, classes: tuple[str, ...], file: Path) -> None:
+    """The sample's prediction columns fit the task; known now, and not only after hours of training."""
+    if task == "multiclass":
+        prediction_columns(sample, classes, str(file))
+    elif len(sample.columns) != 2:
+        raise UserError(f"{file}: {len(sample.columns) - 1} prediction columns; '{task}' has one")
+
+
+def prediction_columns(sample: pd.DataFrame, classes: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """The prediction columns of a multiclass sample: one for the label, or one per class in `classes`' order.
+
+    A class's column bears its label, alone or after a prefix ending in "_". Raises UserError if one has none.
+    """
+    names = tuple(sample.columns[1:])
+    if len(names) == 1:
+        return names
+    found = []
+    for label in classes:
+        fits = [n for n in names if n == label] or [n for n in names if n.endswith(f"_{label}")]
+        if len(fits) != 1:
+            raise UserError(f"{where}: {len(fits)} columns for class '{label}' among {', '.join(names)}")
+        found.append(fits[0])
+    if extra := set(names) - set(found):
+        raise UserError(f"{where}: prediction column '{min(extra)}' belongs to no class of the target")
+    return tuple(found)
+
+
+# >>> Cells to values
+
+
+def _numbers(cells: pd.Series) -> tuple["pd.Series[float]", "pd.Series[bool]"]:
+    """Cells as float64 with NaN for missing ones, and which cells are neither missing nor a number."""
+    numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    return numbers, numbers.isna() & ~cells.isin(MISSING_NUMBERS)
+
+
+def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
+    numbers, wrong = _numbers(cells)
+    if wrong.any():
+        raise offence(file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml")
+    if (endless := numbers.abs() == np.inf).any():
+        raise offence(file, cells, endless, "is infinite; leave the cell empty or mend it")
+    return numbers
+
+
+def _features(cells: pd.DataFrame, kinds: Kinds, file: Path) -> pd.DataFrame:
+    columns = {column: cells[column].mask(cells[column] == "") for column in kinds[0]}
+    return pd.DataFrame(columns | {column: _finite(cells[column], file) for column in kinds[1]})
+
+
+def _is_free_text(cells: pd.Series) -> bool:
+    return len(cells) > FREE_TEXT_ROWS and cells.nunique() > len(cells) / 2
+
+
+def _kinds(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Kinds:
+    """The kinds of columns; "auto" calls numerical what is numbers in both files."""
+    if isinstance(competition.columns, Columns):
+        return competition.columns.categorical, competition.columns.numerical
+    features = [column for column in train.columns if column not in (competition.id, competition.target)]
+    wrong = {column: any(_numbers(cells[column])[1].any() for cells in (train, test)) for column in features}
+    categorical = tuple(column for column in features if wrong[column])
+    for column in categorical:
+        if _is_free_text(train[column]):
+            what = "over half of its values are distinct, as in free text or dates; take it out, or name the"
+            raise UserError(f"{file}, column '{column}': {what} columns under [columns] in competition.toml")
+    return categorical, tuple(column for column in features if not wrong[column])
+
+
+def _target(cells: pd.Series, task: Task, file: Path) -> tuple[Array, tuple[str, ...]]:
+    """y and the class labels. Raises UserError if the target is missing, constant or unfit for the task."""
+    missing = cells.isin(MISSING_NUMBERS) if task == "regression" else cells == ""
+    if missing.any():
+        raise offence(file, cells, missing, "is missing; every train row needs a target")
+    values = _finite(cells, file) if task == "regression" else cells
+    if values.nunique() == 1:
+        raise UserError(f"{file}, column '{cells.name}': the target is '{cells.iloc[0]}' in every row")
+    if task == "regression":
+        return values.to_numpy(), ()
+    labels = sorted(cells.unique())
+    if (numbers := _numbers(pd.Series(labels))[0]).notna().all():  # so that 10 comes after 9
+        labels = [labels[i] for i in np.argsort(numbers.to_numpy(), kind="stable")]
+    if (task == "binary" and len(labels) != 2) or _is_free_text(cells):
+        some = f"{len(labels)} labels ({', '.join(labels[:5])}, ...)"
+        raise UserError(f"{file}, column '{cells.name}': {some} do not fit task '{task}'")
+    return pd.Categorical(cells, categories=labels).codes.astype(np.int64), tuple(labels)

@@ -1,0 +1,1 @@
+"""From a frame to codes and network inputs, without any label."""

@@ -1,0 +1,222 @@
+"""A multilayer perceptron of several members that share their weights, for the head on dense features.
+
+Each member scales and shifts every hidden layer's outputs by vectors of its own and has its own output layer, as in
+BatchEnsemble and TabM (Gorishniy et al., "TabM: advancing tabular deep learning with parameter-efficient ensembling",
+ICLR 2025), but the first product is shared by all members: on thousands of features it is most of the work.
+"""
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from swapdae.autoencoder.swap_noise import Rows
+from swapdae.base.device import Device
+from swapdae.heads.objective import Objective
+
+Array = NDArray[Any]
+ROWS = 8192  # rows predicted at a time
+CACHED_ROWS = 256  # rows read at a time
+LEAST_DEVIATION = 0.05  # a rare level's column is not blown up beyond 20 times its size
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """Sizes and schedule; see heads/mlp.py for the meaning of each."""
+
+    width: int
+    n_layers: int
+    n_members: int
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    patience: int
+
+
+class Members(nn.Module):
+    """Member-wise scale and shift of (batch, n_members, d); scales start at random around 1, so that members differ."""
+
+    def __init__(self, n_members: int, d: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(1 + 0.5 * torch.randn(n_members, d))
+        self.shift = nn.Parameter(torch.zeros(n_members, d))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # In x's type: mixed with float32, every product of a bfloat16 pass would be float32 and take twice as long.
+        return torch.addcmul(self.shift.to(x.dtype), x, self.scale.to(x.dtype))
+
+
+class Dropout(nn.Module):
+    """Drop-out at a rate in steps of 1/256, from one random byte a cell: on a CPU torch's own took half of a step."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.threshold = min(255, round(rate * 256))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.threshold:
+            return x
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
+        return x * (kept.to(x.dtype) * (256 / (256 - self.threshold)))
+
+
+class MLP(nn.Module):
+    """(batch, d_in) -> (batch, n_members, d_out)."""
+
+    def __init__(self, d_in: int, d_out: int, config: MLPConfig) -> None:
+        super().__init__()
+        widths = [d_in] + [config.width] * config.n_layers
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.members = nn.ModuleList(Members(config.n_members, config.width) for _ in range(config.n_layers))
+        self.dropout = Dropout(config.dropout)
+        bound = config.width**-0.5
+        self.out_weight = nn.Parameter(torch.empty(config.n_members, config.width, d_out).uniform_(-bound, bound))
+        self.out_bias = nn.Parameter(torch.zeros(config.n_members, d_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layers[0](x).unsqueeze(1)
+        x = self.dropout(self.members[0](x).relu())
+        for layer, members in zip(list(self.layers)[1:], list(self.members)[1:], strict=True):
+            x = self.dropout(members(layer(x)).relu())
+        return torch.einsum("bmd,mdo->bmo", x, self.out_weight.to(x.dtype)) + self.out_bias
+
+
+class FittedMLP:
+    """A trained network, and what reads its inputs, part by part."""
+
+    def __init__(
+        self, model: nn.Module, read: Callable[[Array], Iterator[Tensor | Rows]], objective: Objective, device: Device
+    ) -> None:
+        self._model, self._read, self._objective, self._device = model.eval(), read, objective, device
+
+    def predict(self, rows: Array) -> Array:
+        """(n,) for regression and binary, (n, n_classes) for multiclass: the mean over members."""
+        parts = []
+        with torch.inference_mode(), self._device.autocast():
+            for x in self._read(rows):
+                parts.append(self._objective.prediction(self._model(x).float()))
+        return torch.cat(parts).double().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Standardization by the rows that were fitted on: mean and deviation, float32 (d,)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @staticmethod
+    def of(parts: Iterable[Tensor]) -> "Scaling":
+        """parts: of those rows, float32 (n_i, d); their moments are merged in float64 (Chan, Golub, LeVeque 1979)."""
+        n, mean, squares = 0, torch.zeros(()), torch.zeros(())
+        for x in parts:
+            variance, own = (moment.double() for moment in torch.var_mean(x, dim=0, correction=0))
+            gap, share = own - mean, len(x) / (n + len(x))
+            squares = squares + len(x) * variance + gap.square() * (n * share)
+            mean, n = mean + gap * share, n + len(x)
+        deviation = (squares / n).sqrt().clamp(min=LEAST_DEVIATION)
+        return Scaling(mean.float(), deviation.float())
+
+
+def _read(blocks: tuple[Array, ...], rows: Array, device: torch.device) -> Iterator[Tensor]:
+    """The rows' features on the device, float32, a part at a time that stays in a CPU's cache."""
+    for start in range(0, len(rows), CACHED_ROWS):
+        part = rows[start : start + CACHED_ROWS]
+        yield torch.cat([torch.from_numpy(block[part]).to(device).float() for block in blocks], dim=1)
+
+
+def fit_mlp(
+    blocks: tuple[Array, ...],
+    fit: tuple[Array, Array],
+    stop: tuple[Array, Array],
+    objective: Objective,
+    config: MLPConfig,
+    *,
+    seed: int,
+    device: Device,
+) -> FittedMLP:
+    """Trains on `fit` (rows, their targets), keeps the weights of the epoch that did best on `stop`. Each member has
+    its own loss."""
+    scaling = Scaling.of(_read(blocks, fit[0], device.device))
+
+    def read(rows: Array) -> Iterator[Tensor]:
+        """Standardized, in the type of the device's matrix products."""
+        for x in _read(blocks, rows, device.device):
+            yield x.sub_(scaling.mean).div_(scaling.deviation).to(device.dtype)
+
+    with seeded(seed, device):
+        model = MLP(len(scaling.mean), objective.d_out, config).to(device.device)
+        x, held = (torch.cat(list(read(rows))) for rows, _ in (fit, stop))
+        y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
+        train(model, [(1.0, model)], (x, y), (held, y_held), objective, config, device)
+    return FittedMLP(model, read, objective, device)
+
+
+@contextmanager
+def seeded(seed: int, device: Device) -> Iterator[None]:
+    """torch's own generators start from `seed`, and go on afterwards as if nothing had been."""
+    with torch.random.fork_rng(devices=[device.device] if device.kind == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def train(
+    model: nn.Module,
+    parts: Sequence[tuple[float, nn.Module]],
+    fit: tuple[Tensor | Rows, Tensor],
+    stop: tuple[Tensor | Rows, Tensor],
+    objective: Objective,
+    config: MLPConfig,
+    device: Device,
+) -> None:
+    """Leaves the model with the weights of the epoch that did best on `stop`.
+
+    parts: what is trained of the model, each with its share of the learning rate.
+    """
+    groups = [{"params": list(part.parameters()), "share": share} for share, part in parts]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
+    x, y = fit
+    batch = min(config.batch_size, len(x))
+    n_batches = len(x) // batch
+    best, best_loss, waited = copy.deepcopy(model.state_dict()), math.inf, 0
+    for epoch in range(config.epochs):
+        model.train()
+        order = torch.randperm(len(x), device=y.device)
+        for i in range(n_batches):
+            progress = (epoch + i / n_batches) / config.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = group["share"] * config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+            rows = order[i * batch : (i + 1) * batch]
+            with device.autocast():
+                output = model(x[rows])
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(scaler.scale(objective.loss(output.float(), y[rows])))
+            scaler.step(optimizer)
+            scaler.update()
+        loss = _stop_loss(model, stop, objective, device)
+        if loss < best_loss:
+            best, best_loss, waited = copy.deepcopy(model.state_dict()), loss, 0
+        elif (waited := waited + 1) >= config.patience:
+            break
+    model.load_state_dict(best)
+
+
+def _stop_loss(model: nn.Module, stop: tuple[Tensor | Rows, Tensor], objective: Objective, device: Device) -> float:
+    """The loss of the members' mean output."""
+    model.eval()
+    x, y = stop
+    with torch.inference_mode(), device.autocast():
+        starts = range(0, len(x), ROWS)
+        outputs = [model(x[start : start + ROWS]).float().mean(dim=1, keepdim=True) for start in starts]
+    return float(objective.loss(torch.cat(outputs), y))

@@ -1,0 +1,60 @@
+"""What a head's network predicts: the target as it is fitted, the loss, and predictions from the members' outputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from swapdae.competition.config import Task
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """absolute: a regression's loss is the absolute error, not the squared. mean, deviation: of a regression's target
+    on the rows that are fitted on; else 0 and 1."""
+
+    task: Task
+    n_classes: int
+    absolute: bool
+    mean: float
+    deviation: float
+
+    @staticmethod
+    def of(y: Array, task: Task, n_classes: int, absolute: bool) -> "Objective":
+        """y: the targets of the rows that are fitted on."""
+        mean, deviation = (float(y.mean()), float(y.std()) or 1.0) if task == "regression" else (0.0, 1.0)
+        return Objective(task, n_classes, absolute, mean, deviation)
+
+    @property
+    def d_out(self) -> int:
+        return self.n_classes if self.task == "multiclass" else 1
+
+    def target(self, y: Array, device: torch.device) -> Tensor:
+        """(batch,), as `loss` takes it."""
+        if self.task == "multiclass":
+            return torch.as_tensor(y, dtype=torch.int64, device=device)
+        scaled = (np.asarray(y, dtype=np.float64) - self.mean) / self.deviation
+        return torch.as_tensor(scaled, dtype=torch.float32, device=device)
+
+    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+        """Mean over batch and members of each member's loss. output: (batch, n_members, d_out)."""
+        if self.task == "multiclass":
+            return F.cross_entropy(output.flatten(0, 1), y.repeat_interleave(output.shape[1]))
+        each = y[:, None].expand(output.shape[:2])
+        if self.task == "binary":
+            return F.binary_cross_entropy_with_logits(output[..., 0], each)
+        return F.l1_loss(output[..., 0], each) if self.absolute else F.mse_loss(output[..., 0], each)
+
+    def prediction(self, output: Tensor) -> Tensor:
+        """(batch,) or (batch, n_classes): the mean over members, in the target's own units."""
+        if self.task == "regression":
+            return output.mean(dim=1)[:, 0] * self.deviation + self.mean
+        if self.task == "binary":
+            return output.sigmoid().mean(dim=1)[:, 0]
+        return output.softmax(dim=2).mean(dim=1)

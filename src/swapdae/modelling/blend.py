@@ -1,0 +1,106 @@
+"""Blending heads by their out-of-fold predictions. Weights are >= 0 and sum to 1.
+
+oofs: (n_heads, n) or (n_heads, n, n_classes), heads first; weights: (n_heads,).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from swapdae.competition.metrics import Metric
+
+Array = NDArray[Any]
+STEPS = 40  # of hill climbing at most: weights are multiples of 1/40 or coarser
+PATIENCE = 5  # steps without a gain that end it
+
+
+def combine(predictions: Array, weights: Array) -> Array:
+    """Weighted mean over heads: (n,) or (n, n_classes)."""
+    mean: Array = np.tensordot(weights, predictions, axes=1)
+    return mean
+
+
+def nnls_weights(oofs: Array, y: Array) -> Array:
+    """Weights of least squared error among all that are >= 0 and sum to 1 (class targets are taken one-hot).
+
+    Minimizing |Ru|^2 + c^2 (sum u - 1)^2 over u >= 0, R holding the heads' residuals, gives the best such
+    weights times a factor, whatever c is; so one non-negative least squares, normalised, is exact.
+    """
+    target = (y[:, None] == np.arange(oofs.shape[2])).astype(np.float64) if oofs.ndim == 3 else y
+    residuals = (oofs - target).reshape(len(oofs), -1).T
+    triangle = np.linalg.qr(residuals, mode="r")  # same norms, (n_heads, n_heads)
+    c = float(np.abs(triangle).max()) or 1.0
+    weights, _ = nnls(np.vstack([triangle, np.full(len(oofs), c)]), np.append(np.zeros(len(triangle)), c))
+    normalised: Array = weights / weights.sum()
+    return normalised
+
+
+def hill_climb_weights(oofs: Array, y: Array, metric: Metric) -> Array:
+    """Greedy selection with replacement on the metric; the best mean met on the way is taken.
+
+    Method: Caruana et al., "Ensemble selection from libraries of models", ICML 2004.
+    """
+    counts, total = np.zeros(len(oofs)), np.zeros_like(oofs[0])
+    best_score, best, best_step = -np.inf, counts, 0
+    for step in range(1, STEPS + 1):
+        if step - best_step > PATIENCE:
+            break
+        scores = [metric.score(y, (total + oof) / step) for oof in oofs]
+        pick = int(np.argmax(scores))
+        counts[pick] += 1
+        total = total + oofs[pick]
+        if scores[pick] > best_score:
+            best_score, best, best_step = scores[pick], counts / step, step
+    return best
+
+
+METHODS: dict[str, Callable[[Array, Array, Metric], Array]] = {
+    "nnls": lambda oofs, y, metric: nnls_weights(oofs, y),
+    "hill_climb": hill_climb_weights,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """method, weights: fitted on all rows. oof: blended by `weights`; score: of it, in-sample.
+
+    oof_cross_fitted: each fold blended by weights of the other folds' rows; scores: its score, by method.
+    """
+
+    method: str
+    weights: Array
+    oof: Array
+    score: float
+    oof_cross_fitted: Array
+    scores: dict[str, float]
+
+    @property
+    def score_cross_fitted(self) -> float:
+        """The blend's honest score."""
+        return self.scores[self.method]
+
+
+def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Metric) -> Blend:
+    """Scores each method cross-fitted and fits the better one on all rows.
+
+    The method is one choice of two, which flatters the cross-fitted score by next to nothing.
+    """
+    stacked = np.stack([np.asarray(oof, dtype=np.float64) for oof in oofs])
+    crossed = {name: _cross_fitted(stacked, y, folds, metric, name) for name in METHODS}
+    scores = {name: metric.score(y, oof) for name, oof in crossed.items()}
+    method = max(scores, key=scores.__getitem__)
+    weights = METHODS[method](stacked, y, metric)
+    oof = combine(stacked, weights)
+    return Blend(method, weights, oof, metric.score(y, oof), crossed[method], scores)
+
+
+def _cross_fitted(oofs: Array, y: Array, folds: Array, metric: Metric, method: str) -> Array:
+    out: Array = np.full_like(oofs[0], np.nan)
+    for fold in np.unique(folds):
+        mine = folds == fold
+        out[mine] = combine(oofs[:, mine], METHODS[method](oofs[:, ~mine], y[~mine], metric))
+    return out

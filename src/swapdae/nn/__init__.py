@@ -1,1 +1,0 @@
-"""The networks: the only place that imports torch. Takes and returns arrays, knows no paths of ours."""

@@ -1,0 +1,1 @@
+"""Run stages once: keys, locks, publishing; one file a stage."""

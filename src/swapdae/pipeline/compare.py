@@ -1,0 +1,90 @@
+"""Experiments side by side: their scores, and paired differences over folds with their uncertainty.
+
+Experiments of one competition share its folds, so they are compared fold by fold, on the train rows that all have.
+Fold scores are not independent, for their training rows overlap: the interval widens the variance of the mean by the
+ratio of held-out to training rows, 1/(K - 1) (Nadeau and Bengio, "Inference for the generalization error", 2003).
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from swapdae.base.errors import UserError
+from swapdae.modelling.cross_fit import fold_score
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.scores import scores_of
+
+Array = NDArray[Any]
+Comparison = dict[str, Any]
+
+
+def paired_difference(one: Array, other: Array) -> tuple[float, float, float]:
+    """Mean of other - one over folds, (K,) each, and its 95% interval; NaN bounds under two folds."""
+    differences = np.asarray(other) - np.asarray(one)
+    differences = differences[~np.isnan(differences)]
+    k, mean = len(differences), float(differences.mean()) if len(differences) else float("nan")
+    if k < 2:
+        return mean, float("nan"), float("nan")
+    error = float(np.sqrt(differences.var(ddof=1) * (1 / k + 1 / (k - 1))))
+    half = float(t.ppf(0.975, k - 1)) * error
+    return mean, mean - half, mean + half
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """{"metric", "n_rows", "experiments": {name: {"heads": {head: oof}, "blend", "public", "private", "folds",
+    "difference"}}}: blend, folds and difference of the cross-fitted blend on the rows that all have, difference
+    from the first experiment with its interval. Raises UserError for different competitions, or one that has not run.
+    """
+    if len({run.experiment.name for run in runs}) < 2:
+        raise UserError("compare takes two experiments or more, by name")
+    if len(names := sorted({run.competition.name for run in runs})) > 1:
+        raise UserError(f"experiments of different competitions cannot be compared: {', '.join(names)}")
+    metric = runs[0].competition.metric_of
+    oofs = [run.array("blend", "oof_cross_fitted.npy") for run in runs]
+    ids = reduce(np.intersect1d, [run.table.train_ids for run in runs])
+    if not len(ids):
+        raise UserError("these experiments have no train row in common; give them the same seed and rows")
+    found: dict[str, Any] = {}
+    first: Array | None = None
+    for run, oof in zip(runs, oofs, strict=True):
+        _, _, at = np.intersect1d(ids, run.table.train_ids, return_indices=True)
+        y, folds, mine = run.table.y[at], run.folds[at], oof[at]
+        held_out = [folds == k for k in np.unique(folds)]
+        values = np.array([metric.value_of(fold_score(metric, y[rows], mine[rows])) for rows in held_out])
+        first = values if first is None else first
+        scores = scores_of(run)
+        found[run.experiment.name] = {
+            "heads": {name: head["oof"] for name, head in scores["heads"].items()},
+            "blend": metric.value(y, mine),
+            "public": scores["blend"]["public"],
+            "private": scores["blend"]["private"],
+            "folds": values.tolist(),
+            "difference": paired_difference(first, values),
+        }
+    return {"metric": metric.name, "n_rows": len(ids), "experiments": found}
+
+
+def table_of(found: Comparison) -> str:
+    """The comparison as a Markdown table, experiments as columns."""
+    experiments = found["experiments"]
+    heads = dict.fromkeys(name for each in experiments.values() for name in each["heads"])
+    rows = [[f"{found['metric']}, {found['n_rows']:,} rows in common", *experiments]]
+    rows += [
+        [f"{head}, own rows", *(_text(each["heads"].get(head)) for each in experiments.values())] for head in heads
+    ]
+    rows.append(["blend (cross-fitted)", *(_text(each["blend"]) for each in experiments.values())])
+    rows += [[key, *(_text(each[key]) for each in experiments.values())] for key in ("public", "private")]
+    differences = [each["difference"] for each in experiments.values()]
+    rows.append(["difference of folds", "", *(f"{mean:+.5f}" for mean, _, _ in differences[1:])])
+    rows.append(["its 95% interval", "", *(f"{low:+.5f} to {high:+.5f}" for _, low, high in differences[1:])])
+    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5f}"

@@ -1,0 +1,60 @@
+"""The result table of an experiment, read from the reports of its stages."""
+
+from typing import Any
+
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import read_report
+
+Scores = dict[str, Any]
+
+
+def scores_of(run: Run) -> Scores:
+    """{"heads": {name: {features, oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private,
+    weights}}; None where a stage has not run. seconds: tuning and fitting together."""
+    metric = run.competition.metric
+    told = read_report(run.directory("score"))
+    outside = told.metrics if told else {}
+    heads = {}
+    for name, config in run.experiment.heads.items():
+        fitted, tuned = (read_report(run.directory(f"{stage}/{name}")) for stage in ("heads", "tune"))
+        heads[name] = {
+            "features": config.features,
+            "oof": fitted.metrics[metric] if fitted else None,
+            **_outside(outside.get(name)),
+            "seconds": sum(report.seconds for report in (fitted, tuned) if report) if fitted else None,
+        }
+    blend, submitted = read_report(run.directory("blend")), read_report(run.directory("submit"))
+    # A submission may be of an older blend; a host that tells without one was asked about this one.
+    scored = outside.get("blend", {"public": None, "private": None})
+    return {
+        "heads": heads,
+        "blend": {
+            "oof": blend.metrics[metric] if blend else None,
+            "oof_cross_fitted": blend.metrics["cross_fitted"] if blend else None,
+            **_outside(scored if scored["public"] is not None or submitted is None else submitted.metrics),
+            "weights": blend.metrics["weights"] if blend else None,
+        },
+    }
+
+
+def _outside(found: dict[str, Any] | None) -> dict[str, float | None]:
+    return {name: found[name] if found else None for name in ("public", "private")}
+
+
+def table_of(run: Run, scores: Scores) -> str:
+    """The scores as a Markdown table."""
+    rows = [[f"{run.competition.metric}", "features", "out of fold", "public", "private", "weight", "seconds"]]
+    blend = scores["blend"]
+    weights = blend["weights"] or {}
+    for name, head in scores["heads"].items():
+        numbers = [_text(head[key], 5) for key in ("oof", "public", "private")]
+        rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
+    numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
+    rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
+    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""Concrete selectors of k columns, their linear rival, and the estimator ConcreteSelector."""

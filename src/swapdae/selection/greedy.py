@@ -1,0 +1,152 @@
+"""Greedy forward selection and swap refinement on a covariance: the linear rival of the concrete selector.
+
+Every step adds the unit (a column, or a categorical's block of columns) which, with those chosen so far, leaves the
+least squared error of a linear prediction of the targets. The state is one matrix, swept at the chosen columns
+(Goodnight, "A tutorial on the SWEEP operator", The American Statistician 1979), so that a unit can be taken out again
+at the cost of taking it in: O(p^2) a column.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapdae.modelling.moments import Moments, centre
+
+Array = NDArray[Any]
+LEAST_PIVOT = 1e-9  # of a column's own variance: below, it is a combination of those chosen
+RIDGE = 1e-5  # of a column's own variance: features that differ by less are copies, but for rounding to half precision
+
+
+class Sweep:
+    """Residual covariance of all columns given the chosen units.
+
+    covariance: (p, p); units: the columns of each unit; targets: the columns to predict.
+    """
+
+    def __init__(self, covariance: Array, units: Sequence[Array], targets: Array) -> None:
+        self._m = np.array(covariance, dtype=np.float64)
+        self._units = [np.asarray(columns, dtype=np.int64) for columns in units]
+        self._single = np.array([columns[0] if len(columns) == 1 else -1 for columns in self._units])
+        self._target = np.zeros(len(self._m), dtype=bool)
+        self._target[targets] = True
+        self._in = np.zeros(len(self._m), dtype=bool)
+        self._least = LEAST_PIVOT * np.maximum(np.diag(self._m), np.finfo(float).tiny)
+        self.chosen: list[int] = []
+
+    @property
+    def error(self) -> float:
+        """Squared error of the best linear prediction, summed over the targets."""
+        return float(np.diag(self._m)[self._target & ~self._in].sum())
+
+    def add(self, unit: int) -> None:
+        for column in self._units[unit]:
+            if self._m[column, column] > self._least[column]:
+                self._pivot(column, 1)
+                self._in[column] = True
+        self.chosen.append(unit)
+
+    def drop(self, unit: int) -> None:
+        for column in self._units[unit]:
+            if self._in[column]:
+                self._pivot(column, -1)
+                self._in[column] = False
+        self.chosen.remove(unit)
+
+    def _pivot(self, column: int, sign: int) -> None:
+        pivot, row = self._m[column, column], self._m[column].copy()
+        self._m -= np.outer(row / pivot, row)
+        self._m[column] = self._m[:, column] = sign * row / pivot
+        self._m[column, column] = -1 / pivot
+
+    def gains(self) -> Array:
+        """(n_units,): by how much each unit would lower the error; -inf for the chosen."""
+        left = np.flatnonzero(self._target & ~self._in)
+        gains = np.full(len(self._units), -np.inf)
+        single = np.flatnonzero(self._single >= 0)
+        columns = self._single[single]
+        own = np.diag(self._m)[columns]
+        usable = ~self._in[columns] & (own > self._least[columns])
+        part = self._m[left] if len(left) < len(self._m) else self._m
+        squares = np.einsum("ij,ij->j", part, part)[columns]
+        gains[single] = np.where(usable, squares / np.where(usable, own, 1), 0)
+        for unit in np.flatnonzero(self._single < 0):
+            block = self._units[unit]
+            block = block[~self._in[block] & (np.diag(self._m)[block] > self._least[block])]
+            cross = self._m[np.ix_(block, left)]
+            gains[unit] = np.sum(cross * (np.linalg.pinv(self._m[np.ix_(block, block)], hermitian=True) @ cross))
+        gains[self.chosen] = -np.inf
+        return gains
+
+
+def linear_covariance(x: Array, y: Array | None = None, ridge: float = 1e-6) -> tuple[Array, Array]:
+    """Covariance of the columns of x (n, d), and of y (n, t) behind them, with the columns that are targets.
+
+    Without y the targets are x itself. ridge: added to the diagonal of x, in units of its mean variance.
+    """
+    both = np.asarray(x if y is None else np.concatenate([x, y], axis=1), dtype=np.float64)
+    centred = both - both.mean(axis=0)
+    covariance = centred.T @ centred / len(both)
+    d = x.shape[1]
+    diagonal = np.arange(d)
+    covariance[diagonal, diagonal] += ridge * covariance[diagonal, diagonal].mean()
+    return covariance, diagonal if y is None else np.arange(d, both.shape[1])
+
+
+def forward_selection(covariance: Array, targets: Array, k: int, units: Sequence[Array] | None = None) -> list[int]:
+    """The k units, in the order in which they are chosen. Raises ValueError if there are fewer than k."""
+    units = [np.array([j]) for j in range(len(covariance))] if units is None else units
+    if k > len(units):
+        raise ValueError(f"k = {k} units asked for, {len(units)} are there")
+    sweep = Sweep(covariance, units, targets)
+    for _ in range(k):
+        sweep.add(int(np.argmax(sweep.gains())))
+    return sweep.chosen
+
+
+def select_by_moments(moments: Moments, k: int, *, supervised: bool) -> list[int]:
+    """Forward selection of k of the d columns of `moments`, in the order in which they are chosen.
+
+    supervised: to predict its targets, each of unit variance; else to predict the columns, in their own units.
+    Raises ValueError for fewer than k columns that vary.
+    """
+    problem, d = centre(moments, scale=supervised), len(moments.low)
+    if k > (n_varying := int((problem.gram.diagonal() > 0).sum())):
+        raise ValueError(f"k = {k} features asked for, {n_varying} vary")
+    covariance, targets = problem.gram, np.arange(d)
+    if supervised:
+        sums, squares = moments.gram[d + 1 :, d], moments.gram.diagonal()[d + 1 :]
+        variance = squares - sums**2 / moments.gram[d, d]
+        cross = problem.projection / np.sqrt(np.maximum(variance, np.finfo(float).tiny))
+        covariance = np.block([[covariance, cross], [cross.T, np.zeros((len(variance), len(variance)))]])
+        targets = np.arange(d, len(covariance))
+    covariance[np.arange(d), np.arange(d)] *= 1 + RIDGE
+    return forward_selection(covariance, targets, k, [np.array([j]) for j in range(d)])
+
+
+def swap_refinement(
+    covariance: Array,
+    targets: Array,
+    chosen: Sequence[int],
+    units: Sequence[Array] | None = None,
+    max_passes: int = 10,
+) -> list[int]:
+    """Exchange chosen units, one at a time, for those that lower the error most, until none does.
+
+    Returns as many units as were given, with an error that is not above theirs.
+    """
+    units = [np.array([j]) for j in range(len(covariance))] if units is None else units
+    sweep = Sweep(covariance, units, targets)
+    for unit in chosen:
+        sweep.add(unit)
+    for _ in range(max_passes):
+        before = set(sweep.chosen)
+        for unit in list(sweep.chosen):
+            sweep.drop(unit)
+            gains = sweep.gains()
+            best = int(np.argmax(gains))
+            sweep.add(best if gains[best] > gains[unit] * (1 + 1e-9) else unit)
+        if set(sweep.chosen) == before:
+            break
+    return sweep.chosen

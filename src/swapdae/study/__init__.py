@@ -1,0 +1,1 @@
+"""Which units of an autoencoder fire, for whom, and who needs them."""

@@ -1,0 +1,137 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from swapdae.modelling import moments
+from swapdae.modelling.moments import FoldMoments, accumulate, predict, solve
+
+Array = NDArray[Any]
+ALPHAS = [0.1, 3.0, 1000.0]
+
+
+def _data(n: int = 400, d: int = 12, dtype: type = np.float64) -> tuple[Array, Array]:
+    """Columns of large offsets and unlike sizes, the last one constant, two targets."""
+    rng = np.random.default_rng(1)
+    x = (rng.normal(size=(n, d)) + 30 * rng.normal(size=d)) * np.geomspace(0.5, 4, d)
+    x[:, -1] = 7.3
+    x = x.astype(dtype)
+    slopes = rng.normal(size=(d, 2))
+    return x, x.astype(np.float64) @ slopes + rng.normal(size=(n, 2)) + [5, -40]
+
+
+def _reference(x: Array, y: Array, new: Array, alpha: float, scale: bool, weights: Array | None = None) -> Array:
+    """scikit-learn's predictions in float64."""
+    x, new = x.astype(np.float64), new.astype(np.float64)
+    if scale:
+        scaler = StandardScaler().fit(x, sample_weight=weights)
+        x, new = scaler.transform(x), scaler.transform(new)
+    return np.asarray(Ridge(alpha=alpha).fit(x, y, sample_weight=weights).predict(new))
+
+
+def _same(ours: Array, reference: Array, tolerance: float = 1e-9) -> None:
+    assert np.abs(ours - reference).max() <= tolerance * np.abs(reference).max()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equals_scikit_learn(dtype: type, scale: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "ROWS", 64)  # several blocks
+    x, y = _data(dtype=dtype)
+    weights = np.random.default_rng(2).integers(0, 4, len(y)).astype(np.float64) if weighted else None
+    ours = solve(accumulate((x[:, :5], x[:, 5:]), y, np.zeros(len(y), int), 1, weights)[0], ALPHAS, scale)
+    predictions = predict((x[:, :5], x[:, 5:]), np.arange(len(y)), ours)
+    for alpha, prediction in zip(ALPHAS, predictions, strict=True):
+        _same(prediction, _reference(x, y, x, alpha, scale, weights))
+    assert np.all(ours.coef[:, -1] == 0), "the constant column"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("scale", [False, True])
+def test_folds_are_fitted_without_their_own_rows(shared: bool, scale: bool) -> None:
+    x, y = _data()
+    x = np.vstack([x, x + 1])  # the second half is test rows
+    folds = np.arange(len(y)) % 3
+    y[folds == 1] += 100  # a fold that betrays itself
+    x[: len(y)][folds == 2, 0] += 9
+    per_fold = [x, x[:, ::-1], x[:, 1:]]
+    fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, folds, shared)
+    for k in range(3):
+        own = x if shared else per_fold[k]
+        predictions = predict((own,), np.arange(len(x)), fold_moments.solve(k, ALPHAS, scale))
+        mine = np.flatnonzero(folds != k)
+        for alpha, prediction in zip(ALPHAS, predictions, strict=True):
+            _same(prediction, _reference(own[mine], y[mine], own, alpha, scale))
+
+
+def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = _data()
+    reads: list[int] = []
+    calls: list[int] = []
+    eigh = np.linalg.eigh
+
+    def dense(fold: int) -> tuple[Array]:
+        reads.append(fold)
+        return (x,)
+
+    def counted(a: Array) -> Any:
+        calls.append(len(a))
+        return eigh(a)
+
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, n_penalties=99)
+    for alpha in ALPHAS:
+        for k in range(3):
+            fold_moments.solve(k, [alpha])
+    assert (len(reads), len(calls)) == (1, 3)
+
+
+@pytest.mark.parametrize("alpha", [1e-12, 1.0])
+def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
+    x, y = _data()
+    folds = np.arange(len(y)) % 3
+    alone = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha], True)
+    among = FoldMoments(lambda k: (x,), y, folds, True, n_penalties=99).solve(1, [alpha, 7.0], True)
+    _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scale", [False, True])
+def test_more_columns_than_rows(dtype: type, scale: bool) -> None:
+    rng = np.random.default_rng(3)
+    x: Array = rng.normal(size=(30, 80)).astype(dtype)
+    y = rng.normal(size=30)
+    solution = solve(accumulate((x,), y, np.zeros(30, int), 1)[0], [5.0], scale)
+    _same(predict((x,), np.arange(30), solution)[0, :, 0], _reference(x, y, x, 5.0, scale))
+    new = rng.normal(size=(20, 80))  # far from the 30 rows, where rounding grows
+    _same(predict((new,), np.arange(20), solution)[0, :, 0], _reference(x, y, new, 5.0, scale))
+
+
+@pytest.mark.parametrize("alpha", [1e-9, 1e-3, 10.0])
+def test_collinear_columns_stay_finite_and_harmless(alpha: float) -> None:
+    x, y = _data(dtype=np.float32)
+    doubled = np.hstack([x, x, x[:, :3]])
+    solution = solve(accumulate((doubled,), y, np.zeros(len(y), int), 1)[0], [alpha], True)
+    prediction = predict((doubled,), np.arange(len(y)), solution)[0]
+    _same(prediction, _reference(doubled, y, doubled, alpha, True), 1e-6)
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_column_constant_in_the_training_part_only(scale: bool) -> None:
+    """One-hot of a category that only the held-out fold has: rounding must not give it a variance."""
+    x, y = _data(dtype=np.float32)
+    folds = np.arange(len(y)) % 4
+    x[:, 0] = (folds == 2) * (np.arange(len(y)) % 3)
+    solution = FoldMoments(lambda k: (x,), y, folds, True).solve(2, [1e-6], scale)
+    assert np.all(solution.coef[0, 0] == 0)
+
+
+def test_all_columns_constant_predicts_the_mean() -> None:
+    x, y = np.ones((10, 3)), np.linspace(0, 9, 10)
+    for scale in (False, True):
+        solution = solve(accumulate((x,), y, np.zeros(10, int), 1)[0], [1.0], scale)
+        assert predict((x,), np.arange(4), solution)[0, :, 0] == pytest.approx(4.5)

@@ -1,0 +1,69 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from swapdae.base.errors import UserError
+from swapdae.competition.config import Competition
+from swapdae.competition.hosts import Score
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stages import STAGES, submit
+
+
+class Host:
+    """Takes submissions and remembers them."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str]] = []
+
+    def fetch(self, competition: Competition, directory: Path) -> None:
+        raise AssertionError("nothing is missing")
+
+    def submit(self, competition: Competition, csv: Path, message: str) -> Score:
+        self.taken.append((csv.read_text(), message))
+        return Score(0.5, None, "7")
+
+    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
+        return Score(None, None)
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    host = Host()
+    monkeypatch.setattr(submit, "host_of", lambda competition: host)
+    return host
+
+
+def test_submits_once_and_logs(run: Run, host: Host) -> None:
+    for stage in STAGES:
+        stage.main(run)
+    (report,) = submit.main(run)
+    submit.main(run)
+    ((csv, message),) = host.taken
+    assert csv == run.paths.submission("tiny").read_text() and message == f"swapdae tiny {report.key}"
+    assert report.metrics["public"] == 0.5 and report.metrics["private"] is None
+    header, rule, line = run.paths.submission_log.read_text().splitlines()
+    assert header.count("|") == rule.count("|") == line.count("|")
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    cv = run.report("blend").metrics["cross_fitted"]
+    assert cells[1:] == ["tiny", f"{cv:.5f}", "0.50000", "-", "-"]  # the tree is no git checkout
+    submit.main(replace(run, force=True))
+    assert [m for _, m in host.taken] == [message] * 2  # the same name, by which a host knows it
+
+
+def test_nothing_blended_nothing_submitted(run: Run, host: Host) -> None:
+    with pytest.raises(UserError, match="run `swapdae run tiny` before"):
+        submit.main(run)
+    assert not host.taken
+
+
+def test_csv_changed_by_hand_is_checked_before_it_leaves(run: Run, host: Host) -> None:
+    for stage in STAGES:
+        stage.main(run)
+    csv = run.paths.submission("tiny")
+    lines = csv.read_text().splitlines()
+    csv.write_text("\n".join([lines[0], lines[2], lines[1], *lines[3:]]) + "\n")
+    with pytest.raises(UserError, match="line 2: id"):
+        submit.main(run)
+    assert not host.taken

@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from swapdae.base.errors import UserError
+from swapdae.pipeline.compare import compare, paired_difference, table_of
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stages import blend, download, heads
+
+
+def test_interval_of_paired_folds_by_hand() -> None:
+    one, other = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([1.1, 2.2, 3.3, 4.2, 5.2])
+    mean, low, high = paired_difference(one, other)  # differences .1 .2 .3 .2 .2: mean .2, variance .005
+    error = (0.005 * (1 / 5 + 1 / 4)) ** 0.5
+    assert mean == pytest.approx(0.2)
+    assert (low, high) == pytest.approx((0.2 - 2.776445 * error, 0.2 + 2.776445 * error))
+
+
+def test_folds_without_a_score_are_left_out() -> None:
+    assert paired_difference(np.array([1, np.nan, 1]), np.array([2, 5, 2])) == (1, 1, 1)
+    mean, low, high = paired_difference(np.array([1.0]), np.array([3.0]))
+    assert mean == 2 and np.isnan(low) and np.isnan(high)
+
+
+def finished(run: Run, name: str, **changes: object) -> Run:
+    raw = {head: config for head, config in run.experiment.heads.items() if config.features == "raw"}
+    experiment = run.experiment.model_copy(update={"name": name, "heads": raw, **changes})
+    made = replace(run, experiment=experiment)
+    for stage in (download, heads, blend):
+        stage.main(made)
+    return made
+
+
+def test_experiments_are_compared_on_the_rows_that_all_have(run: Run) -> None:
+    whole, part = finished(run, "whole"), finished(run, "part", rows=150)
+    found = compare([whole, part])
+    assert found["n_rows"] == 150 and list(found["experiments"]) == ["whole", "part"]
+    one, other = found["experiments"].values()
+    assert one["difference"] == (0, 0, 0)
+    assert other["blend"] == pytest.approx(part.report("blend").metrics["cross_fitted"])
+    assert one["blend"] != pytest.approx(whole.report("blend").metrics["cross_fitted"])
+    rows = np.isin(whole.table.train_ids, part.table.train_ids)
+    oof = whole.array("blend", "oof_cross_fitted.npy")[rows]
+    assert one["blend"] == pytest.approx(np.sqrt(np.mean((oof - whole.table.y[rows]) ** 2)))
+    assert other["difference"][0] == pytest.approx(np.mean(np.subtract(other["folds"], one["folds"])))
+    lines = table_of(found).splitlines()
+    assert len({len(line) for line in lines}) == 1 and "lightgbm, own rows" in table_of(found)
+
+
+def test_what_cannot_be_compared_is_refused(run: Run) -> None:
+    with pytest.raises(UserError, match="two experiments or more"):
+        compare([run, run])
+    other = replace(run, competition=run.competition.model_copy(update={"name": "elsewhere"}))
+    other = replace(other, experiment=run.experiment.model_copy(update={"name": "other"}))
+    with pytest.raises(UserError, match="different competitions cannot be compared: elsewhere, synthetic"):
+        compare([run, other])
+    other = replace(run, experiment=run.experiment.model_copy(update={"name": "other"}))
+    with pytest.raises(UserError, match="stage blend has not run"):
+        compare([run, other])

@@ -1,0 +1,35 @@
+import json
+from dataclasses import asdict, replace
+
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.scores import scores_of, table_of
+from swapdae.pipeline.stages import STAGES
+
+
+def test_scores_are_those_of_the_reports(run: Run) -> None:
+    empty = scores_of(run)
+    assert empty["heads"]["lightgbm"] == {
+        "features": "raw",
+        "oof": None,
+        "public": None,
+        "private": None,
+        "seconds": None,
+    }
+    for stage in STAGES:
+        stage.main(run)
+    found = scores_of(run)
+    for name, head in found["heads"].items():
+        assert head["oof"] == run.report(f"heads/{name}").metrics["rmse"]
+        assert head["public"] is None  # this host tells nothing without a submission
+    assert found["blend"]["oof_cross_fitted"] == run.report("blend").metrics["cross_fitted"]
+    assert found["heads"]["ridge_dae"]["seconds"] >= run.report("tune/ridge_dae").seconds
+    lines = table_of(run, found).splitlines()
+    assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
+
+    # A submission of an older blend says nothing of this one where the host scores without submissions.
+    for told_by, public in (("submit", 0.5), ("score", 0.25)):
+        metrics = {"blend": {"public": public, "private": public}, "public": public, "private": public}
+        run.directory(told_by).mkdir(exist_ok=True)
+        told = asdict(replace(run.report("blend"), metrics=metrics))
+        (run.directory(told_by) / "report.json").write_text(json.dumps(told), encoding="utf-8")
+        assert scores_of(run)["blend"]["public"] == public
