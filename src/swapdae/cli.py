@@ -1,38 +1,29 @@
-"""The command line: `swapdae <stage> <experiment>` and a few questions. It says where and how to run, never what."""
+"""The command line: `swapdae <stage> <experiment>` and a few questions. It says where and how to run, never what.
 
+Every kind of stage has a command; its options are the fields of the kind's options model.
+"""
+
+import inspect
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from types import FrameType, ModuleType
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Any
 
 import typer
 
-from swapdae.base import paths
 from swapdae.base.device import DeviceName
 from swapdae.base.errors import UserError
-from swapdae.base.models import parse
-from swapdae.pipeline import compare, scores
+from swapdae.base.files import locked
+from swapdae.base.models import Strict, parse
+from swapdae.base.paths import here
+from swapdae.pipeline.compare import compare, comparison_table
+from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import experiment_lock, state_of
-from swapdae.pipeline.stages import (
-    STAGES,
-    activations,
-    blend,
-    dae,
-    download,
-    heads,
-    report,
-    score,
-    select,
-    select_features,
-    submit,
-    tune,
-    tune_noise,
-)
+from swapdae.pipeline.scores import score_table, scores_of
+from swapdae.pipeline.stages import KINDS, plan_of, run_kinds
 
 app = typer.Typer(
     help="Swap-noise denoising autoencoders for tabular competitions: download, train, tune, blend, submit.",
@@ -43,10 +34,10 @@ app = typer.Typer(
 
 ExperimentName = Annotated[str, typer.Argument(help="name of a file in experiments/, without .toml")]
 Device = Annotated[DeviceName, typer.Option(help="where networks are trained; auto takes CUDA if it works")]
-Force = Annotated[bool, typer.Option("--force", help="run even if the stage is done")]
-EFFORT = tune_noise.Effort()
-SELECTION = select_features.Effort()
+Force = Annotated[bool, typer.Option("--force", help="run even if it is done")]
+Strictly = Annotated[bool, typer.Option("--strict", help="remake what other code or library versions have made")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
 @contextmanager
@@ -69,121 +60,79 @@ def _plainly(debug: bool) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _command(stages: list[ModuleType]) -> Callable[..., None]:
-    def command(
-        experiment: ExperimentName, device: Device = "auto", force: Force = False, debug: Debug = False
-    ) -> None:
-        with _plainly(debug):
-            tree = paths.here()
-            run = Run.of(tree, experiment, device=device, force=force)
-            with experiment_lock(tree.oof(experiment)):
-                for stage in stages:
-                    stage.main(run)
+def _command(kinds: Sequence[StageKind], options: type[Strict] | None = None) -> Callable[..., None]:
+    """A command that makes the stages of these kinds. options: of the one kind that has them, as command-line options
+    named, described and defaulted as the model's fields."""
 
+    def command(experiment: str, device: DeviceName, force: bool, strict: bool, debug: bool, **values: Any) -> None:
+        with _plainly(debug):
+            told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
+            run = Run.of(here(), experiment, device=device, force=force, strict=strict, options=told)
+            with locked(run.paths.oof(experiment)):
+                run_kinds(run, kinds)
+
+    common = [
+        ("experiment", ExperimentName, inspect.Parameter.empty),
+        ("device", Device, "auto"),
+        ("force", Force, False),
+        ("strict", Strictly, False),
+        ("debug", Debug, False),
+    ]
+    own = [
+        (name, Annotated[field.annotation, typer.Option(help=field.description)], field.default)
+        for name, field in (options.model_fields if options else {}).items()
+    ]
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in common + own
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {}
     return command
 
 
-def _help(stage: ModuleType) -> str:
-    """The first line of a stage's module, less its name."""
-    line = (stage.__doc__ or "").splitlines()[0].partition(": ")[2]
-    return line[:1].upper() + line[1:]
-
-
-for _stage in (download, dae, select, activations, tune, heads, blend, score, submit, report):
-    app.command(_stage.NAME, help=_help(_stage))(_command([_stage]))
-app.command("run", help="Every stage up to score, in order; what is done is not done again.")(_command(STAGES))
-
-
-@app.command("tune-noise", help=_help(tune_noise))
-def tune_noise_command(
-    experiment: ExperimentName,
-    by_rule: Annotated[bool, typer.Option("--rule", help="no search: rates from how predictable columns are")] = False,
-    trials: Annotated[int, typer.Option(help="trainings that are finished or pruned")] = EFFORT.trials,
-    rows: Annotated[int, typer.Option(help="train rows of a training")] = EFFORT.rows,
-    epochs: Annotated[int, typer.Option(help="epochs of a training")] = EFFORT.epochs,
-    shrink: Annotated[int, typer.Option(help="divides the body's widths")] = EFFORT.shrink,
-    folds: Annotated[int, typer.Option(help="the competition's folds are merged into so many")] = EFFORT.folds,
-    groups: Annotated[int, typer.Option(help="rates for each kind of columns")] = EFFORT.groups,
-    device: Device = "auto",
-    force: Annotated[bool, typer.Option("--force", help="overwrite experiments/<experiment>_noise.toml")] = False,
-    debug: Debug = False,
-) -> None:
-    with _plainly(debug):
-        tree = paths.here()
-        run = Run.of(tree, experiment, device=device, force=force)
-        options = {"trials": trials, "rows": rows, "epochs": epochs, "shrink": shrink, "folds": folds, "groups": groups}
-        effort = parse(tune_noise.Effort, options, "tune-noise")
-        with experiment_lock(tree.oof(experiment)):
-            download.main(replace(run, force=False))
-            tune_noise.main(run, None if by_rule else effort)
-
-
-@app.command("select-features", help=_help(select_features))
-def select_features_command(
-    experiment: ExperimentName,
-    k: Annotated[int | None, typer.Option(help="columns to keep; half of them where not given")] = SELECTION.k,
-    rows: Annotated[int, typer.Option(help="train rows, drawn anew for each seed")] = SELECTION.rows,
-    seeds: Annotated[int, typer.Option(help="how often all is done")] = SELECTION.seeds,
-    epochs: Annotated[int, typer.Option(help="epochs of a selector's training")] = SELECTION.epochs,
-    device: Device = "auto",
-    force: Force = False,
-    debug: Debug = False,
-) -> None:
-    with _plainly(debug):
-        tree = paths.here()
-        run = Run.of(tree, experiment, device=device, force=force)
-        options = {"k": k, "rows": rows, "seeds": seeds, "epochs": epochs}
-        effort = parse(select_features.Effort, options, "select-features")
-        with experiment_lock(tree.oof(experiment)):
-            download.main(replace(run, force=False))
-            select_features.main(run, effort)
+for _kind in KINDS:
+    app.command(_kind.command, help=_kind.does)(_command([_kind], _kind.options))
+app.command("run", help="Every stage up to score, in order; what is done is not done again.")(
+    _command([kind for kind in KINDS if kind.in_run])
+)
 
 
 @app.command()
 def status(experiment: ExperimentName, debug: Debug = False) -> None:
-    """Each stage: done, stale and why, or missing."""
+    """Each stage: done (and by which other code or libraries), stale and why, or missing."""
     with _plainly(debug):
-        run = Run.of(paths.here(), experiment)
-        for module in (*STAGES, submit, report):
-            for stage in module.stages(run):
-                state = state_of(stage.directory, stage.inputs, verify=False)
-                print(f"{stage.name:28} {state.state:8} {state.why}".rstrip())
+        for name, state in plan_of(Run.of(here(), experiment)).states().items():
+            print(f"{name:28} {state}")
 
 
-@app.command("scores")
-def show_scores(
-    experiment: ExperimentName,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
-    debug: Debug = False,
-) -> None:
+@app.command()
+def scores(experiment: ExperimentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """The result table: every head and the blend, out of fold and on the host's rows."""
     with _plainly(debug):
-        run = Run.of(paths.here(), experiment)
-        found = scores.scores_of(run)
-        print(json.dumps(found) if as_json else scores.table_of(run, found))
+        run = Run.of(here(), experiment)
+        found = scores_of(run)
+        print(json.dumps(found) if as_json else score_table(run, found))
 
 
 @app.command("compare")
 def compare_experiments(
     experiments: Annotated[list[str], typer.Argument(help="names of finished experiments; the first is the yardstick")],
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Experiments of one competition side by side, with paired differences over folds and their uncertainty."""
     with _plainly(debug):
-        found = compare.compare([Run.of(paths.here(), name) for name in experiments])
-        print(json.dumps(found) if as_json else compare.table_of(found))
+        found = compare([Run.of(here(), name) for name in experiments])
+        print(json.dumps(found) if as_json else comparison_table(found))
 
 
 @app.command("list")
 def list_experiments() -> None:
     """The experiments and competitions that there are."""
-    tree = paths.here()
-    print("experiments:", ", ".join(sorted(file.stem for file in (tree.root / "experiments").glob("*.toml"))))
-    print(
-        "competitions:",
-        ", ".join(sorted(file.parent.name for file in tree.root.glob("input/*/competition.toml"))),
-    )
+    root = here().root
+    print("experiments:", ", ".join(sorted(file.stem for file in (root / "experiments").glob("*.toml"))))
+    print("competitions:", ", ".join(sorted(file.parent.name for file in root.glob("input/*/competition.toml"))))
 
 
 def main() -> None:

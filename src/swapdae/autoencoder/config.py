@@ -1,6 +1,6 @@
 """What an autoencoder is and how it is trained: frozen models. Defaults are the shipped result."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -96,3 +96,7 @@ class DaeConfig(Strict):
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides the numbers, as JSON values."""
+        return self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})

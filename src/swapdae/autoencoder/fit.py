@@ -48,7 +48,7 @@ def fit_autoencoder(
     *,
     seed: int,
     device: Device,
-    scratch: Path | None = None,
+    work: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
     on_epoch: OnEpoch = lambda model, epoch: None,
@@ -70,10 +70,10 @@ def fit_autoencoder(
     rows = Rows.of(codes, device.device)
     step = Step(model, SwapNoise(config.noise, layout, device.device, generator), config, device)
     loop = _Loop(model, step, generator, rows, config, device, seed)
-    if scratch is not None:
-        loop.keep_in(scratch)
+    if work is not None:
+        loop.keep_in(work)
     with (
-        DeferredSignals(active=scratch is not None) as signals,
+        DeferredSignals(active=work is not None) as signals,
         progress_bar(title, loop.n_batches * config.training.epochs, disable=not show_progress) as bar,
     ):
         loop.run(bar, signals, on_epoch)
@@ -224,3 +224,7 @@ def read_features(
         for start in range(0, len(codes), batch_size):
             rows = Rows.of(codes[start : start + batch_size], device.device)
             yield model.features(inputs(rows)).float().cpu().numpy()
+
+
+def write_log(file: Path, log: list[Epoch]) -> None:
+    file.write_text("".join(json.dumps(vars(epoch)) + "\n" for epoch in log), encoding="utf-8")

@@ -4,36 +4,69 @@ Defaults are the shipped result, so an experiment's TOML holds only what differs
 experiment's name.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.base.models import Name, Strict, read_toml
+from swapdae.base.models import Name, Strict, entry, read_toml
 from swapdae.base.paths import Paths
+from swapdae.heads import HEADS
 from swapdae.selection.config import SelectConfig
 from swapdae.study.config import ActivationsConfig
 
-FeatureName = Literal["raw", "dae", "raw+dae", "dae_selected", "raw+dae_selected"]
+View = Literal["raw", "dae", "dae_selected"]
+Views = Annotated[
+    tuple[View, ...], Field(min_length=1), BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+]
 
 
 class HeadConfig(Strict):
-    """One head of the experiment: a kind of model on a feature set, tuned for `trials` finished trials (0: as given).
+    """One head of the experiment: a kind of model on one or more views of the rows.
 
-    params: where tuning starts and, with trials = 0, what is fitted; keys are those of the kind's Params.
-    tune_rows: rows a trial may use (None: all); the head itself is always fitted on all."""
+    features: the views that stand side by side: the table's own columns, the autoencoder's features, a choice of them.
+    trials: finished trials of its tuning; 0: none. params: where tuning starts and, with trials = 0, what is fitted;
+    keys are those of the kind's Params. tune_rows: rows a trial may use (None: all); the head itself is always fitted
+    on all.
+    """
 
-    kind: Literal["ridge", "lightgbm", "xgboost", "catboost", "mlp"]
-    features: FeatureName = "raw"
+    kind: str
+    features: Views = ("raw",)
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}
     tune_rows: int | None = Field(None, ge=100)
 
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        entry(HEADS, kind)
+        return kind
+
+    @field_validator("params")
+    @classmethod
+    def _fit_the_kind(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """A misspelt parameter is found now, not after hours of training."""
+        if "kind" in info.data:
+            HEADS[info.data["kind"]].params.model_validate(params)
+        return params
+
     @model_validator(mode="after")
-    def _has_a_body(self) -> Self:
-        if self.params.get("fine_tune") and self.features != "dae":
+    def _consistent(self) -> Self:
+        if len(set(self.features)) < len(self.features):
+            raise ValueError(f"features names a view twice: {', '.join(self.features)}")
+        if self.params.get("fine_tune") and self.features != ("dae",):
             raise ValueError("params.fine_tune trains the autoencoder's body and needs features = 'dae'")
         return self
+
+    @property
+    def start(self) -> Strict:
+        """The parameters as given, over the kind's defaults."""
+        return HEADS[self.kind].params.model_validate(self.params)
+
+    @property
+    def features_text(self) -> str:
+        """The views in one word, as tables show them."""
+        return "+".join(self.features)
 
 
 class Experiment(Strict):
@@ -41,22 +74,26 @@ class Experiment(Strict):
 
     name: Name
     competition: Name
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     rows: int | None = Field(None, ge=10)  # cap on train rows, drawn at random; None: all of them
     dae: DaeConfig = DaeConfig()
     activations: ActivationsConfig = ActivationsConfig()
     select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
+    def reads(self, *views: View) -> bool:
+        """Whether any head reads one of these views."""
+        return any(view in head.features for head in self.heads.values() for view in views)
+
     @property
     def uses_dae(self) -> bool:
         """Whether any head reads autoencoder features; without one no autoencoder is trained."""
-        return any("dae" in head.features for head in self.heads.values())
+        return self.reads("dae", "dae_selected")
 
     @property
     def uses_selection(self) -> bool:
         """Whether any head reads selected features."""
-        return any("selected" in head.features for head in self.heads.values())
+        return self.reads("dae_selected")
 
 
 def read_experiment(paths: Paths, name: str) -> Experiment:

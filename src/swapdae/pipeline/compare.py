@@ -45,14 +45,14 @@ def compare(runs: Sequence[Run]) -> Comparison:
         raise UserError(f"experiments of different competitions cannot be compared: {', '.join(names)}")
     metric = runs[0].competition.metric_of
     oofs = [run.array("blend", "oof_cross_fitted.npy") for run in runs]
-    ids = reduce(np.intersect1d, [run.table.train_ids for run in runs])
+    ids = reduce(np.intersect1d, [run.data.table.train_ids for run in runs])
     if not len(ids):
         raise UserError("these experiments have no train row in common; give them the same seed and rows")
     found: dict[str, Any] = {}
     first: Array | None = None
     for run, oof in zip(runs, oofs, strict=True):
-        _, _, at = np.intersect1d(ids, run.table.train_ids, return_indices=True)
-        y, folds, mine = run.table.y[at], run.folds[at], oof[at]
+        _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
+        y, folds, mine = run.data.table.y[at], run.data.folds[at], oof[at]
         held_out = [folds == k for k in np.unique(folds)]
         values = np.array([metric.value_of(fold_score(metric, y[rows], mine[rows])) for rows in held_out])
         first = values if first is None else first
@@ -68,7 +68,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return {"metric": metric.name, "n_rows": len(ids), "experiments": found}
 
 
-def table_of(found: Comparison) -> str:
+def comparison_table(found: Comparison) -> str:
     """The comparison as a Markdown table, experiments as columns."""
     experiments = found["experiments"]
     heads = dict.fromkeys(name for each in experiments.values() for name in each["heads"])

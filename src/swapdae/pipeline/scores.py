@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from swapdae.experiment.stage_report import read_report
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import read_report
 
 Scores = dict[str, Any]
 
@@ -18,7 +18,7 @@ def scores_of(run: Run) -> Scores:
     for name, config in run.experiment.heads.items():
         fitted, tuned = (read_report(run.directory(f"{stage}/{name}")) for stage in ("heads", "tune"))
         heads[name] = {
-            "features": config.features,
+            "features": config.features_text,
             "oof": fitted.metrics[metric] if fitted else None,
             **_outside(outside.get(name)),
             "seconds": sum(report.seconds for report in (fitted, tuned) if report) if fitted else None,
@@ -41,7 +41,7 @@ def _outside(found: dict[str, Any] | None) -> dict[str, float | None]:
     return {name: found[name] if found else None for name in ("public", "private")}
 
 
-def table_of(run: Run, scores: Scores) -> str:
+def score_table(run: Run, scores: Scores) -> str:
     """The scores as a Markdown table."""
     rows = [[f"{run.competition.metric}", "features", "out of fold", "public", "private", "weight", "seconds"]]
     blend = scores["blend"]

@@ -1,6 +1,54 @@
-"""The stages: thin, and meeting only in files. Each module has NAME, stages(run) and main(run)."""
+"""The stages of a run, in order: the one list of them. A new stage is a file here and a line in KINDS."""
 
-from swapdae.pipeline.stages import activations, blend, dae, download, heads, score, select, tune
+from collections.abc import Sequence
 
-# In order. submit and report stand apart: one talks to the world, the other tells of what the others have left.
-STAGES = [download, dae, select, activations, tune, heads, blend, score]
+from swapdae.experiment.stage_report import StageReport
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.run import Run
+from swapdae.pipeline.stage import Stage
+from swapdae.pipeline.stages import (
+    activations,
+    blend,
+    dae,
+    download,
+    heads,
+    report,
+    score,
+    select,
+    select_features,
+    submit,
+    tune,
+    tune_noise,
+)
+
+KINDS: list[StageKind] = [
+    download.KIND,
+    dae.KIND,
+    select.KIND,
+    activations.KIND,
+    tune.KIND,
+    heads.KIND,
+    blend.KIND,
+    score.KIND,
+    tune_noise.KIND,
+    select_features.KIND,
+    submit.KIND,
+    report.KIND,  # last, for it tells of all others
+]
+
+
+def plan_of(run: Run) -> Plan:
+    """Every stage of a run, by name. A stage reads only stages before it."""
+    folder, stages = run.paths.oof(run.experiment.name), dict[str, Stage]()
+    for kind in KINDS:
+        stages |= {stage.name: stage for stage in kind.stages(run, Plan(folder, dict(stages)))}
+    return Plan(folder, stages)
+
+
+def run_kinds(run: Run, kinds: Sequence[StageKind]) -> dict[str, StageReport]:
+    """Make the stages of these kinds, and before them what they read; reports by name. The experiment's lock must be
+    held."""
+    plan, wanted = plan_of(run), {kind.name for kind in kinds}
+    names = [name for name, stage in plan.stages.items() if stage.kind in wanted]
+    return plan.make(names, force=run.force, strict=run.strict, say=run.say)

@@ -1,7 +1,6 @@
 """activations: which units of the trained autoencoder fire, for whom, how stably, and what ridge loses without them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,12 @@ from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import NoiseConfig
 from swapdae.competition.folds import train_rows
-from swapdae.pipeline import stage_inputs
+from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage
+from swapdae.pipeline.stage import Stage
 from swapdae.study import activations as study
 from swapdae.study.ablation import ablate, like_sets
 from swapdae.study.activations import Active, interval
@@ -23,20 +25,27 @@ N_CORRUPTIONS = 60  # of the one row that is pictured
 Array = NDArray[Any]
 
 
-def stages(run: Run) -> list[Stage]:
-    """The stage; none where there is no autoencoder."""
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """None where there is no autoencoder."""
     if not run.experiment.uses_dae:
         return []
-    config = run.experiment.activations.model_dump(mode="json")
-    return [run.stage(NAME, stage_inputs.activations(run), lambda scratch: _body(run, scratch), config=config)]
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, scratch),
+            reads=("download", "dae"),
+            config={
+                "activations": run.experiment.activations.model_dump(mode="json"),
+                "folds": run.competition.folds.model_dump(mode="json"),
+                "seed": run.experiment.seed,
+            },
+            code=("study.activations", "study.units", "study.ablation", "competition.folds", "pipeline.feature_store"),
+        )
+    ]
 
 
-def main(run: Run) -> list[Report]:
-    return run.carry_out(stages(run))
-
-
-def _body(run: Run, scratch: Path) -> dict[str, Any]:
-    config, seed, table = run.experiment.activations, run.experiment.seed, run.table
+def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
+    config, seed, table = run.experiment.activations, run.experiment.seed, run.data.table
     network = _Network(run)
     rows = train_rows(table.n_train, config.rows, seed)
     active, x = network.read(rows)
@@ -47,10 +56,10 @@ def _body(run: Run, scratch: Path) -> dict[str, Any]:
     counts = study.firing_counts(active[rows], labels, config.clusters)
     sizes = np.bincount(labels, minlength=config.clusters)
 
-    np.save(scratch / "share_active.npy", (active.sizes / active.n_units).astype(np.float32))
-    np.save(scratch / "cluster_iou.npy", study.pairwise_iou(known[sizes > 0]).astype(np.float32))
-    np.save(scratch / "cluster_rates.npy", (counts / np.maximum(sizes, 1)[:, None]).astype(np.float16))
-    np.save(scratch / "one_row.npy", network.one_row(rows[probes[0]], N_CORRUPTIONS).unpacked())
+    np.save(scratch.out / "share_active.npy", (active.sizes / active.n_units).astype(np.float32))
+    np.save(scratch.out / "cluster_iou.npy", study.pairwise_iou(known[sizes > 0]).astype(np.float32))
+    np.save(scratch.out / "cluster_rates.npy", (counts / np.maximum(sizes, 1)[:, None]).astype(np.float16))
+    np.save(scratch.out / "one_row.npy", network.one_row(rows[probes[0]], N_CORRUPTIONS).unpacked())
     never = active.n_units - int(study.popcount(active.support))
     run.say(
         f"{NAME}: {active.sizes.mean() / active.n_units:.1%} of {active.n_units:,} units active, {never:,} never fire"
@@ -94,7 +103,7 @@ class _Network:
         from swapdae.autoencoder.network import Autoencoder
         from swapdae.base.device import resolve_device
 
-        pretrained = run.pretrained(0)
+        pretrained = FeatureStore(run).pretrained(0)
         self.codes, self.layout = pretrained.codes, pretrained.layout
         self.device = resolve_device(run.device)
         self._model = Autoencoder(pretrained.layout, pretrained.config)
@@ -168,12 +177,12 @@ def _ablation(
     """
     if x.shape[1] != counts.shape[1]:
         return None
-    config, seed, table = run.experiment.activations, run.experiment.seed, run.table
+    config, seed, table = run.experiment.activations, run.experiment.seed, run.data.table
     y = table.y[rows]
     targets = y if run.competition.task == "regression" else y[:, None] == np.arange(len(table.classes))
     filled, sets, controls = _sets(counts, labels, config.specialised, seed)
-    found = ablate(x, targets, run.folds[rows], [*sets, *controls], ALPHAS)
-    raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.folds[rows], [], ALPHAS)
+    found = ablate(x, targets, run.data.folds[rows], [*sets, *controls], ALPHAS)
+    raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.data.folds[rows], [], ALPHAS)
     change = (found.dropped - found.whole) / found.whole.mean()
     own, control = change[: len(sets)], change[len(sets) :].reshape(len(sets), N_CONTROLS, -1).mean(axis=1)
     mine = labels == filled[:, None]
@@ -211,3 +220,8 @@ def _rowwise(values: Array, chosen: Array) -> Array:
     """(n,): each row's mean over the sets that are chosen for it."""
     mean: Array = (values * chosen).sum(axis=0) / np.maximum(chosen.sum(axis=0), 1)
     return mean
+
+
+KIND = StageKind(
+    NAME, "Which of the autoencoder's units fire, for whom, how stably.", "report.json, arrays of the study", _stages
+)

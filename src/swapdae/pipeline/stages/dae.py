@@ -7,66 +7,78 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swapdae.encoding.encoder import Encoder
-from swapdae.pipeline import stage_inputs
+from swapdae.base.files import written_aside
+from swapdae.pipeline.feature_store import FeatureStore, feature_files
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage
+from swapdae.pipeline.stage import Stage
 
 NAME = "dae"
 
 
-def stages(run: Run) -> list[Stage]:
-    """The stage; none where no head reads autoencoder features."""
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """None where no head reads autoencoder features."""
     if not run.experiment.uses_dae:
         return []
-    config = run.experiment.model_dump(mode="json", include={"dae", "rows", "seed"})
-    return [run.stage(NAME, stage_inputs.dae(run), lambda scratch: _body(run, scratch), config=config)]
+    config = {"dae": run.experiment.dae.decisive(), "seed": run.experiment.seed}
+    if run.experiment.dae.scope == "per_fold":
+        config["folds"] = run.competition.folds.model_dump(mode="json")
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, scratch),
+            reads=("download",),
+            config=config,
+            code=("autoencoder.fit", "autoencoder.checkpoint", "encoding.encoder", "pipeline.feature_store"),
+        )
+    ]
 
 
-def main(run: Run) -> list[Report]:
-    return run.carry_out(stages(run))
-
-
-def _body(run: Run, scratch: Path) -> dict[str, Any]:
+def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     # torch takes seconds to import: a run that finds its features made does not pay them.
     from swapdae.autoencoder.checkpoint import save_weights
-    from swapdae.autoencoder.fit import fit_autoencoder, read_features
+    from swapdae.autoencoder.fit import fit_autoencoder, read_features, write_log
     from swapdae.base.device import resolve_device
 
-    config, table, seed = run.experiment.dae, run.table, run.experiment.seed
+    config, seed, store = run.experiment.dae, run.experiment.seed, FeatureStore(run)
     device = resolve_device(run.device)
     run.say(f"{NAME}: on {device}")
-    trainings = []
-    for fold, (rows, published) in enumerate(zip(run.label_free_rows(), run.dae_files, strict=True)):
-        encoder = Encoder(table.categorical, table.numerical, config.numerical, seed)
-        codes = encoder.fit(run.frame.iloc[rows]).transform(run.frame)
-        work = scratch / f"training_{fold}"
-        work.mkdir(exist_ok=True)
-        title = f"{NAME} {fold + 1}/{len(run.dae_files)}"
+    trainings, files = [], feature_files(scratch.out, len(store.rows))
+    for k, (rows, file) in enumerate(zip(store.rows, files, strict=True)):
+        codes, layout = store.encoded(k)
+        kept, work = scratch.out / f"training_{k}", scratch.work / f"training_{k}"
+        for folder in (kept, work):
+            folder.mkdir(exist_ok=True)
         model, log = fit_autoencoder(
-            codes[rows], encoder.layout, config, seed=seed + fold, device=device, scratch=work, title=title
+            codes[rows], layout, config, seed=seed + k, device=device, work=work, title=f"{NAME} {k + 1}/{len(files)}"
         )
-        blocks = read_features(model, codes, encoder.layout, device)
-        write_npy(scratch / published.name, blocks, (len(codes), model.d_features))
-        save_weights(work / "model.safetensors", model)
-        sizes = {"n_inputs": encoder.layout.n_inputs, "d_features": model.d_features}
+        write_npy(file, read_features(model, codes, layout, device), (len(codes), model.d_features))
+        save_weights(kept / "model.safetensors", model)
+        write_log(kept / "log.jsonl", log)
+        sizes = {"n_inputs": layout.n_inputs, "d_features": model.d_features}
         trainings.append({"n_rows": len(rows), **sizes, **vars(log[-1])})
-    for checkpoint in scratch.glob("training_*/checkpoint.safetensors"):
-        checkpoint.unlink()
     return {"device": str(device), "trainings": trainings}
 
 
 def write_npy(file: Path, blocks: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:
     """Stream blocks of rows into one float16 .npy: nothing is held whole, and a name that exists is whole."""
-    aside = file.with_name(file.name + ".part")
     limit = np.finfo(np.float16).max
     n_rows = 0
-    with aside.open("wb") as out:
+    with written_aside(file) as aside, aside.open("wb") as out:
         header = {"descr": "<f2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(out, header)
         for block in blocks:
             out.write(np.clip(block, -limit, limit).astype("<f2").data)
             n_rows += len(block)
-    if n_rows != shape[0]:
-        raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
-    aside.replace(file)
+        if n_rows != shape[0]:
+            raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
+
+
+KIND = StageKind(
+    NAME,
+    "Train the autoencoder, on all rows or once per fold, and write its features of all rows.",
+    "features*.npy, weights, log",
+    _stages,
+)

@@ -1,35 +1,61 @@
 """download: put the competition's CSVs into input/, once, and validate them as one Table."""
 
-from pathlib import Path
 from typing import Any
 
+from swapdae.base.files import sha256_of
 from swapdae.competition.folds import n_duplicates
 from swapdae.competition.hosts import host_of
-from swapdae.pipeline import stage_inputs
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage
+from swapdae.pipeline.stage import Stage
 
 NAME = "download"
 
 
-def stages(run: Run) -> list[Stage]:
-    inputs = stage_inputs.download(run)
-    return [run.stage(NAME, inputs, lambda scratch: _body(run, scratch), config=inputs["competition"])]
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    fields = {"id", "target", "task", "columns", "files"}
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run),
+            config={
+                "competition": run.competition.model_dump(mode="json", include=fields),
+                "rows": [run.experiment.rows, run.experiment.seed],
+            },
+            files=lambda: _hashes(run),
+            code=("competition.table", "competition.folds"),
+            prepare=lambda: _fetch(run),
+        )
+    ]
 
 
-def main(run: Run) -> list[Report]:
-    """Fetch what is not there yet, then check it. Files in place need no host and no credentials."""
+def _fetch(run: Run) -> None:
+    """Fetch what is not there yet. Files in place need no host and no credentials."""
     missing = [name for name in run.competition.files.all if not (run.input / name).is_file()]
     if missing:
         run.say(f"{NAME}: fetching {', '.join(missing)} from {run.competition.host}")
         run.input.mkdir(parents=True, exist_ok=True)
         host_of(run.competition).fetch(run.competition, run.input)
-        run = run.again()
-    return run.carry_out(stages(run))
 
 
-def _body(run: Run, scratch: Path) -> dict[str, Any]:
-    duplicates = n_duplicates(run.table.train)
+def _hashes(run: Run) -> dict[str, str]:
+    """sha256 of the competition's CSVs, by name; "absent" where there is none."""
+    files = {name: run.input / name for name in run.competition.files.all}
+    return {name: sha256_of(file) if file.is_file() else "absent" for name, file in files.items()}
+
+
+def _body(run: Run) -> dict[str, Any]:
+    table = run.data.table
+    duplicates = n_duplicates(table.train)
     if duplicates:
         run.say(f"{NAME}: {duplicates} train rows repeat another in every feature; folds may tear such twins apart")
-    return {**run.table.summary(), "rows": run.experiment.rows, "duplicate_rows": duplicates}
+    return {**table.summary(), "rows": run.experiment.rows, "duplicate_rows": duplicates}
+
+
+KIND = StageKind(
+    NAME,
+    "Fetch the competition's CSVs, once, and check them as one table.",
+    "input/<competition>/*.csv",
+    _stages,
+)

@@ -1,51 +1,56 @@
 """heads: cross-fit every head with its tuned parameters; write its out-of-fold and test predictions."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from swapdae.pipeline import stage_inputs
+from swapdae.heads import HEADS
+from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.head_inputs import problem_of_head
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage
+from swapdae.pipeline.stage import Stage
 
 NAME = "heads"
 
 
-def stages(run: Run) -> list[Stage]:
+def _stages(run: Run, before: Plan) -> list[Stage]:
     """One stage per head."""
     return [_stage(run, name) for name in run.experiment.heads]
 
 
 def _stage(run: Run, name: str) -> Stage:
-    config = run.experiment.heads[name].model_dump(mode="json")
-    inputs = stage_inputs.heads(run, name)
-    return run.stage(f"{NAME}/{name}", inputs, lambda scratch: _body(run, name, scratch), config=config)
+    head = run.experiment.heads[name]
+    reads, config, code = problem_of_head(run, name)
+    return Stage(
+        f"{NAME}/{name}",
+        lambda scratch: _body(run, name, scratch),
+        reads=(*reads, f"tune/{name}") if head.trials else reads,
+        config=config if head.trials else {**config, "params": head.start.model_dump(mode="json")},
+        code=code,
+    )
 
 
-def main(run: Run) -> list[Report]:
-    return run.carry_out(stages(run))
-
-
-def _body(run: Run, name: str, scratch: Path) -> dict[str, Any]:
-    from swapdae.heads import HEADS
+def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     from swapdae.modelling.cross_fit import cross_fit
 
     config, metric = run.experiment.heads[name], run.competition.metric_of
-    head = HEADS[config.kind]
-    params = run.start_params(name)
+    head, params = HEADS[config.kind], config.start
     if config.trials:
         params = head.params.model_validate(run.report(f"tune/{name}").metrics["params"])
-    fitted = cross_fit(run.problem(config.features), head.factory(params, run.experiment.seed), name=name)
-    np.save(scratch / "oof.npy", fitted.oof)
-    np.save(scratch / "test.npy", np.asarray(fitted.test))
+    problem = FeatureStore(run).problem(config.features)
+    fitted = cross_fit(problem, head.factory(params, run.experiment.seed), name=name)
+    np.save(scratch.out / "oof.npy", fitted.oof)
+    np.save(scratch.out / "test.npy", np.asarray(fitted.test))
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
     return {
         **({"device": _device(run)} if head.is_network else {}),
         metric.name: value,
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
-        "features": config.features,
+        "features": list(config.features),
         "params": params.model_dump(mode="json"),
     }
 
@@ -54,3 +59,6 @@ def _device(run: Run) -> str:
     from swapdae.base.device import resolve_device
 
     return str(resolve_device(run.device))
+
+
+KIND = StageKind(NAME, "Cross-fit every head.", "<head>/oof.npy, <head>/test.npy", _stages)

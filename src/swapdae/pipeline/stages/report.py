@@ -1,108 +1,91 @@
 """report: everything the other stages have left, as one self-contained HTML page with pictures."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from swapdae.pipeline import stage_inputs
+from swapdae.base.files import write_bytes
+from swapdae.experiment.stage_report import State, digest
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
-from swapdae.pipeline.stage import Report, Stage, State, read_report, state_of
-from swapdae.report.columns import data
-from swapdae.report.firing import activations
-from swapdae.report.network import autoencoder
-from swapdae.report.outcome import blend, predictions, result
-from swapdae.report.page import Section, page
-from swapdae.report.record import provenance, tuning
-from swapdae.report.results import Results
-from swapdae.report.selection import selection
+from swapdae.pipeline.sources import sources_of
+from swapdae.pipeline.stage import Stage
 
 NAME = "report"
 HTML = "report.html"
-SECTIONS: tuple[Callable[[Results], Section], ...] = (
-    result,
-    data,
-    autoencoder,
-    activations,
-    selection,
-    tuning,
-    blend,
-    predictions,
-    provenance,
-)
+CODE = ("report.sections",)
 
 
-def stages(run: Run) -> list[Stage]:
-    inputs = stage_inputs.report(run)
-    return [run.stage(NAME, inputs, lambda scratch: _body(run, scratch), config={})]
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """It shows what there is, not what there should be: stale or not."""
+    states = before.states()
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, states, scratch),
+            config={
+                "stages": {name: [str(state), _made(state)] for name, state in states.items()},
+                "experiment": run.experiment.model_dump(mode="json"),
+                "competition": run.competition.model_dump(mode="json"),
+                "code": digest(sources_of(NAME, CODE)),  # a page is made in seconds, so other code makes it anew
+            },
+            code=CODE,
+            finish=lambda: _put_in_place(run),
+        )
+    ]
 
 
-def main(run: Run) -> list[Report]:
-    """Make the page, then put it where people look for it, if it is not there as made."""
-    reports = run.carry_out(stages(run))
+def _made(state: State) -> list[Any]:
+    """What tells one result of a stage from another."""
+    return [] if state.report is None else [state.report.key, state.report.files, state.report.seconds]
+
+
+def _put_in_place(run: Run) -> None:
+    """The page where people look for it, if it is not there as made."""
     made, wanted = run.directory(NAME) / HTML, run.paths.oof(run.experiment.name) / HTML
     if not wanted.is_file() or wanted.read_bytes() != made.read_bytes():
-        aside = wanted.with_name(wanted.name + ".part")
-        aside.write_bytes(made.read_bytes())
-        aside.replace(wanted)
+        write_bytes(wanted, made.read_bytes())
     run.say(str(wanted))
-    return reports
 
 
-def _body(run: Run, scratch: Path) -> dict[str, Any]:
-    found = _results(run)
-    sections = [section(found) for section in SECTIONS]
-    summary = f"{run.competition.name}: {run.competition.task}, {run.competition.metric}. Made by swapdae."
-    (scratch / HTML).write_text(page(run.experiment.name, summary, sections), encoding="utf-8")
-    return {"sections": {section.title: len(section.pictures) for section in sections}}
+def _body(run: Run, states: dict[str, State], scratch: Scratch) -> dict[str, Any]:
+    from swapdae.report.page import page
+    from swapdae.report.results import Results
+    from swapdae.report.sections import SECTIONS
 
-
-def _results(run: Run) -> Results:
-    states = {name: state_of(run.directory(name), inputs, verify=False) for name, inputs in _stages_of(run).items()}
-
-    def has(stage: str) -> bool:
-        return states[stage].report is not None
-
-    done = [name for name in run.experiment.heads if has(f"heads/{name}")]
-    oofs = {name: run.array(f"heads/{name}", "oof.npy") for name in done}
-    tests = {name: run.array(f"heads/{name}", "test.npy") for name in done}
-    if has("blend"):
-        oofs["blend"], tests["blend"] = run.array("blend", "oof_cross_fitted.npy"), run.array("blend", "test.npy")
-    table = has("download")
-    return Results(
+    has_table = states["download"].report is not None
+    oofs, tests = _predictions(run, states)
+    found = Results(
         experiment=run.experiment,
         competition=run.competition,
         states=states,
         scores=scores_of(run),
-        table=run.table if table else None,
-        folds=run.folds if table else None,
+        table=run.data.table if has_table else None,
+        folds=run.data.folds if has_table else None,
         oofs=oofs,
         tests=tests,
         logs=_logs(run),
         activations={file.stem: np.load(file) for file in sorted(run.directory("activations").glob("*.npy"))},
-        importances=_importances(run, states),
+        importances=_importances(run),
     )
+    sections = [section(found) for section in SECTIONS]
+    summary = f"{run.competition.name}: {run.competition.task}, {run.competition.metric}. Made by swapdae."
+    (scratch.out / HTML).write_text(page(run.experiment.name, summary, sections), encoding="utf-8")
+    return {"sections": {section.title: len(section.pictures) for section in sections}}
 
 
-def _stages_of(run: Run) -> dict[str, Any]:
-    """The inputs of every stage before this one, by name."""
-    heads = run.experiment.heads
-    dae = {"dae": stage_inputs.dae, "activations": stage_inputs.activations} if run.experiment.uses_dae else {}
-    chosen = read_report(run.directory("select_features"))
-    return {
-        "download": stage_inputs.download(run),
-        **{name: inputs(run) for name, inputs in dae.items()},
-        **({"select": stage_inputs.select(run)} if run.experiment.uses_selection else {}),
-        **({"select_features": stage_inputs.select_features(run, chosen.config)} if chosen else {}),
-        **{f"tune/{name}": stage_inputs.tune(run, name) for name, head in heads.items() if head.trials},
-        **{f"heads/{name}": stage_inputs.heads(run, name) for name in heads},
-        "blend": stage_inputs.blend(run),
-        "score": stage_inputs.score(run),
-        "submit": stage_inputs.submit(run),
-    }
+def _predictions(run: Run, states: dict[str, State]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Out-of-fold and test predictions by head, and of the blend, whose first ones are cross-fitted."""
+    done = {name: f"heads/{name}" for name in run.experiment.heads if states[f"heads/{name}"].report is not None}
+    oofs = {name: run.array(stage, "oof.npy") for name, stage in done.items()}
+    tests = {name: run.array(stage, "test.npy") for name, stage in done.items()}
+    if states["blend"].report is not None:
+        oofs["blend"], tests["blend"] = run.array("blend", "oof_cross_fitted.npy"), run.array("blend", "test.npy")
+    return oofs, tests
 
 
 def _logs(run: Run) -> list[list[dict[str, Any]]]:
@@ -111,7 +94,7 @@ def _logs(run: Run) -> list[list[dict[str, Any]]]:
     return [[json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files]
 
 
-def _importances(run: Run, states: dict[str, State]) -> dict[str, dict[str, float]]:
+def _importances(run: Run) -> dict[str, dict[str, float]]:
     """Of the heads whose search says enough to tell."""
     files = {name: run.directory(f"tune/{name}") / "study.sqlite" for name in run.experiment.heads}
     files = {name: file for name, file in files.items() if file.is_file()}
@@ -120,3 +103,12 @@ def _importances(run: Run, states: dict[str, State]) -> dict[str, dict[str, floa
     from swapdae.modelling.tuning import importances
 
     return {name: importances(file, run.experiment.seed) for name, file in files.items()}
+
+
+KIND = StageKind(
+    NAME,
+    "All of it on one page with pictures, no network needed.",
+    "oof/<experiment>/report.html",
+    _stages,
+    in_run=False,
+)

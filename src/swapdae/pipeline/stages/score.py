@@ -4,27 +4,34 @@ from typing import Any
 
 from swapdae.competition.hosts import host_of
 from swapdae.competition.submission import make_submission
-from swapdae.pipeline import stage_inputs
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage
+from swapdae.pipeline.stage import Stage
 
 NAME = "score"
 
 
-def stages(run: Run) -> list[Stage]:
-    config = {"host": run.competition.host}
-    return [run.stage(NAME, stage_inputs.score(run), lambda scratch: _body(run), config=config)]
-
-
-def main(run: Run) -> list[Report]:
-    return run.carry_out(stages(run))
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run),
+            reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
+            config={"host": run.competition.host, "metric": run.competition.metric},
+            code=("competition.submission", f"competition.hosts.{run.competition.host}"),
+        )
+    ]
 
 
 def _body(run: Run) -> dict[str, Any]:
     host = host_of(run.competition)
     scores = {}
     for stage in [*(f"heads/{name}" for name in run.experiment.heads), "blend"]:
-        submission = make_submission(run.table, run.array(stage, "test.npy"), run.competition)
+        submission = make_submission(run.data.table, run.array(stage, "test.npy"), run.competition)
         score = host.score(run.competition, submission)
         scores[stage.removeprefix("heads/")] = {"public": score.public, "private": score.private}
     return scores
+
+
+KIND = StageKind(NAME, "Ask the host, where it tells without a submission.", "report.json", _stages)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +10,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import write_text
 from swapdae.base.models import Strict
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
-from swapdae.pipeline import stage_inputs
+from swapdae.experiment.stage_report import read_report
+from swapdae.heads import HEADS
 from swapdae.pipeline.compare import paired_difference
+from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.kind import StageKind, told_or_recorded
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, run_stage
-from swapdae.pipeline.stage_inputs import REFITTED
+from swapdae.pipeline.stage import Stage
 from swapdae.selection.stability import stability
 
 if TYPE_CHECKING:
@@ -28,15 +32,16 @@ if TYPE_CHECKING:
 NAME = "select_features"
 Array = NDArray[Any]
 Names = tuple[str, ...]
+REFITTED = {"lightgbm": "lightgbm", "network": "mlp"}  # models that are fitted on a choice, and their kinds of heads
 
 
 class Effort(Strict):
-    """k: columns to keep; None is half of them. rows: train rows, drawn anew for each seed. epochs: of a selector."""
+    """How many columns to keep, and how much work to do."""
 
-    k: int | None = Field(None, ge=1)
-    rows: int = Field(10_000, ge=100)
-    seeds: int = Field(2, ge=1)
-    epochs: int = Field(40, ge=1)
+    k: int | None = Field(None, ge=1, description="columns to keep; half of them where not given")
+    rows: int = Field(10_000, ge=100, description="train rows, drawn anew for each seed")
+    seeds: int = Field(2, ge=1, description="how often all is done")
+    epochs: int = Field(40, ge=1, description="epochs of a selector's training")
 
 
 class Fit(Strict):
@@ -56,28 +61,46 @@ class Found(Strict):
     selections: tuple[Names, ...]
 
 
-def main(run: Run, effort: Effort) -> Report:
-    """Writes report.json and table.txt, says the table. Raises UserError where k is not below the columns' number."""
-    effort = _with_k(run, effort)
-    config = effort.model_dump(mode="json")
-    inputs = stage_inputs.select_features(run, config)
-    stage = run.stage(NAME, inputs, lambda scratch: _body(run, effort, scratch), config=config)
-    report = run_stage(stage, force=run.force, say=run.say)
-    run.say(table_of(report.metrics))
-    return report
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """None unless it was asked for, now or before. More seeds go on from fewer."""
+    effort = told_or_recorded(run, NAME, Effort)
+    if effort is None:
+        return []
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, effort, scratch),
+            reads=("download",),
+            config={
+                "options": effort.model_dump(mode="json", exclude={"seeds"}),
+                "folds": run.competition.folds.model_dump(mode="json"),
+                "metric": run.competition.metric,
+                "seed": run.experiment.seed,
+                "heads": {kind: _params(run, kind).model_dump(mode="json") for kind in REFITTED.values()},
+            },
+            effort={"seeds": effort.seeds},
+            code=("selection.columns", "heads.lightgbm", "heads.mlp", "competition.folds"),
+            finish=lambda: _tell(run),
+        )
+    ]
 
 
-def _with_k(run: Run, effort: Effort) -> Effort:
-    """The effort with its k named. Raises UserError where that does not lie below the number of columns that vary."""
+def _tell(run: Run) -> None:
+    if NAME in run.options and (report := read_report(run.directory(NAME))) is not None:
+        run.say(table_of(report.metrics))
+
+
+def _k(run: Run, effort: Effort) -> int:
+    """The k asked for. Raises UserError where that does not lie below the number of columns that vary."""
     n = len(_columns(run))
     k = effort.k or max(1, n // 2)
     if k >= n:
         raise UserError(f"select-features: k = {k}: there are {n} columns that vary; --k must lie below")
-    return effort.model_copy(update={"k": k})
+    return k
 
 
 def _columns(run: Run) -> list[str]:
-    return [str(name) for name in run.table.train.columns if name not in run.table.constant]
+    return [str(name) for name in run.data.table.train.columns if name not in run.data.table.constant]
 
 
 def curve(k: int, n_columns: int) -> list[int]:
@@ -85,25 +108,21 @@ def curve(k: int, n_columns: int) -> list[int]:
     return sorted({each for each in (k // 4, k // 2, k, min(2 * k, n_columns - 1)) if each})
 
 
-def _body(run: Run, effort: Effort, scratch: Path) -> dict[str, Any]:
-    assert effort.k is not None
-    columns, first = _columns(run), run.experiment.seed
-    found = [_found(run, effort, seed, scratch) for seed in range(first, first + effort.seeds)]
-    metrics = _summary(run, effort.k, columns, found)
-    metrics["device"] = _device(run)
-    (scratch / "table.txt").write_text(table_of(metrics) + "\n", encoding="utf-8")
-    return metrics
+def _body(run: Run, effort: Effort, scratch: Scratch) -> dict[str, Any]:
+    k, columns, first = _k(run, effort), _columns(run), run.experiment.seed
+    found = [_found(run, effort, k, seed, scratch) for seed in range(first, first + effort.seeds)]
+    metrics = _summary(run, k, columns, found)
+    write_text(scratch.out / "table.txt", table_of(metrics) + "\n")
+    return {"device": _device(run), **metrics}
 
 
-def _found(run: Run, effort: Effort, seed: int, scratch: Path) -> Found:
-    """What a seed gives, or what it gave before a run was killed."""
-    file = scratch / f"seed_{seed}.json"
+def _found(run: Run, effort: Effort, k: int, seed: int, scratch: Scratch) -> Found:
+    """What a seed gives, or what it gave before a run was killed or asked for more seeds."""
+    file = scratch.out / f"seed_{seed}.json"
     if file.is_file():
         return Found.model_validate_json(file.read_text(encoding="utf-8"))
-    found = _seed(run, effort, problem_of(run, effort.rows, seed), seed)
-    aside = file.with_suffix(".part")
-    aside.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    aside.replace(file)
+    found = _seed(run, effort, k, problem_of(run, effort.rows, seed), seed)
+    write_text(file, found.model_dump_json(indent=1) + "\n")
     return found
 
 
@@ -111,27 +130,26 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     """The columns that vary, on rows drawn from the experiment's train rows."""
     from swapdae.selection.columns import ColumnProblem
 
-    table = run.table
+    table = run.data.table
     rows = train_rows(table.n_train, n_rows, seed)
-    folds = np.unique(run.folds[rows], return_inverse=True)[1]
-    problem = replace(run.problem("raw"), y=table.y[rows], folds=folds, n_test=0, seed=seed)
+    folds = np.unique(run.data.folds[rows], return_inverse=True)[1]
+    problem = replace(FeatureStore(run).problem(["raw"]), y=table.y[rows], folds=folds, n_test=0, seed=seed)
     frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
-def _seed(run: Run, effort: Effort, study: "ColumnProblem", seed: int) -> Found:
+def _seed(run: Run, effort: Effort, k: int, study: "ColumnProblem", seed: int) -> Found:
     """Every kind of columns is chosen within the folds, and fitted anew."""
     from swapdae.heads.lightgbm import LightGBMModel
     from swapdae.selection.columns import order_of_gain, random_columns
 
-    assert effort.k is not None
-    n_folds, fits, ks = study.problem.n_folds, list[Fit](), curve(effort.k, len(study.columns))
+    n_folds, fits, ks = study.problem.n_folds, list[Fit](), curve(k, len(study.columns))
 
-    def fit(columns: str, k: int, model: str, by_fold: list[Names]) -> "list[Model]":
-        head, params = _head(run, REFITTED[model])
-        fitted, models = study.fit(by_fold, head, params, seed)
+    def fit(columns: str, n: int, model: str, by_fold: list[Names]) -> "list[Model]":
+        kind = REFITTED[model]
+        fitted, models = study.fit(by_fold, HEADS[kind], _params(run, kind), seed)
         scores = tuple(map(float, fitted.fold_scores))
-        fits.append(Fit(columns=columns, k=k, model=model, score=float(fitted.score), fold_scores=scores))
+        fits.append(Fit(columns=columns, k=n, model=model, score=float(fitted.score), fold_scores=scores))
         return models
 
     everything = [study.columns] * n_folds
@@ -142,26 +160,24 @@ def _seed(run: Run, effort: Effort, study: "ColumnProblem", seed: int) -> Found:
     chosen = []
     for fold in range(n_folds):
         chosen.append(study.select(fold, ks, epochs=effort.epochs, device=run.device, seed=seed))
-        run.say(f"{NAME}: seed {seed}, fold {fold + 1}/{n_folds}: {', '.join(sorted(chosen[-1][effort.k]))}")
-    for k in ks:
+        run.say(f"{NAME}: seed {seed}, fold {fold + 1}/{n_folds}: {', '.join(sorted(chosen[-1][k]))}")
+    for n in ks:
         arms = {
-            "selected": [selected[k] for selected in chosen],
-            "greedy": [order[:k] for order in greedy],
-            "gain": [order[:k] for order in gain],
-            "random": [random_columns(study.columns, k, 1000 * seed + fold) for fold in range(n_folds)],
+            "selected": [selected[n] for selected in chosen],
+            "greedy": [order[:n] for order in greedy],
+            "gain": [order[:n] for order in gain],
+            "random": [random_columns(study.columns, n, 1000 * seed + fold) for fold in range(n_folds)],
         }
         for columns, by_fold in arms.items():
-            for model in REFITTED if k == effort.k else ("lightgbm",):
-                fit(columns, k, model, by_fold)
-    return Found(fits=tuple(fits), selections=tuple(selected[effort.k] for selected in chosen))
+            for model in REFITTED if n == k else ("lightgbm",):
+                fit(columns, n, model, by_fold)
+    return Found(fits=tuple(fits), selections=tuple(selected[k] for selected in chosen))
 
 
-def _head(run: Run, kind: str) -> tuple[Any, Strict]:
-    """The head of a kind, with the parameters of the experiment's first such head, or the defaults."""
-    from swapdae.heads import HEADS
-
-    named = next((name for name, head in run.experiment.heads.items() if head.kind == kind), None)
-    return HEADS[kind], HEADS[kind].params() if named is None else run.start_params(named)
+def _params(run: Run, kind: str) -> Strict:
+    """The parameters of the experiment's first head of a kind, or the kind's defaults."""
+    named = next((head for head in run.experiment.heads.values() if head.kind == kind), None)
+    return HEADS[kind].params() if named is None else named.start
 
 
 def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, Any]]:
@@ -206,7 +222,7 @@ def _summary(run: Run, k: int, columns: list[str], found: Sequence[Found]) -> di
         },
         "keep": {name: times[name] / len(selections) for name in kept},
         "drop": {name: times[name] / len(selections) for name in columns if name not in kept},
-        "constant": list(run.table.constant),
+        "constant": list(run.data.table.constant),
     }
 
 
@@ -235,3 +251,13 @@ def table_of(found: dict[str, Any]) -> str:
         lines.append(f"drop, constant: {', '.join(found['constant'])}")
     lines.append(f"cost: score with all {n} columns less that with {k}; shares: selections that took a column")
     return "\n".join(lines)
+
+
+KIND = StageKind(
+    NAME,
+    "Choose k source columns inside every fold, and report what dropping the others costs.",
+    "report.json, table.txt",
+    _stages,
+    options=Effort,
+    in_run=False,
+)

@@ -6,39 +6,56 @@ from pathlib import Path
 from typing import Any
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import sha256_of, write_text
 from swapdae.competition.hosts import host_of
 from swapdae.competition.submission import read_submission
-from swapdae.pipeline import stage_inputs
+from swapdae.experiment.stage_report import read_report
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage, key_of, state_of
+from swapdae.pipeline.stage import Stage
 
 NAME = "submit"
-HEADER = "| date | experiment | CV | public | private | commit |\n|---|---|---|---|---|---|\n"
+HEADER = "| date | experiment | CV | public | private | commit | ref |\n|---|---|---|---|---|---|---|\n"
 
 
-def stages(run: Run) -> list[Stage]:
-    inputs = stage_inputs.submit(run)
-    config = {"host": run.competition.host, "slug": run.competition.slug}
-    return [run.stage(NAME, inputs, lambda scratch: _body(run, key_of(inputs)[0]), config=config)]
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """It goes by the CSV's sha256 alone: what is handed in once is not handed in again, however it was made."""
+    csv = run.paths.submission(run.experiment.name)
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, csv, scratch),
+            config={"host": run.competition.host, "slug": run.competition.slug},
+            files=lambda: {"csv": sha256_of(csv) if csv.is_file() else "absent"},
+            code=(f"competition.hosts.{run.competition.host}",),
+            prepare=lambda: _check(run, before, csv),
+            finish=lambda: _log(run),
+        )
+    ]
 
 
-def main(run: Run) -> list[Report]:
-    """Submits once: the same blend is not handed in again, unless forced."""
-    return run.carry_out(stages(run))
+def _check(run: Run, before: Plan, csv: Path) -> None:
+    """Raises UserError unless the CSV is what the blend made, from stages that hold, by the code there is now."""
+    name = run.experiment.name
+    for stage, state in before.needed_for(["blend"]).states(verify=True).items():
+        if state.state != "done" or state.drift:
+            how = " --strict" if state.drift else ""
+            raise UserError(f"{stage} is {state}: `swapdae run {name}{how}` before `swapdae submit {name}`")
+    made = run.report("blend").files["submission.csv"]
+    if not csv.is_file() or sha256_of(csv) != made:
+        raise UserError(f"{csv}: is not the CSV that the blend made; `swapdae blend {name}` puts that back")
 
 
-def _body(run: Run, key: str) -> dict[str, Any]:
+def _body(run: Run, csv: Path, scratch: Scratch) -> dict[str, Any]:
     competition, name = run.competition, run.experiment.name
-    state = state_of(run.directory("blend"), stage_inputs.blend(run), verify=True)
-    if state.state != "done" or state.report is None:
-        raise UserError(f"blend is {state.state} {state.why}: run `swapdae run {name}` before `swapdae submit {name}`")
-    csv = run.paths.submission(name)
-    read_submission(csv, run.table.sample, competition)
-    # The message is the same for the same blend, so a host can tell whether an earlier try arrived.
-    score = host_of(competition).submit(competition, csv, f"swapdae {name} {key}")
+    read_submission(csv, run.data.table.sample, competition)
+    # The message is the same for the same CSV, so a host can tell whether an earlier try arrived.
+    message = f"swapdae {name} {sha256_of(csv)[:16]}"
+    score = host_of(competition).submit(competition, csv, message)
     run.say(f"{NAME}: public {_figure(score.public)}, private {_figure(score.private)}")
-    cv = state.report.metrics["cross_fitted"]
-    _log(run, [name, _figure(cv), _figure(score.public), _figure(score.private), _commit(run.paths.root)])
+    cv = run.report("blend").metrics["cross_fitted"]
     return {"cv": cv, "public": score.public, "private": score.private, "ref": score.ref}
 
 
@@ -46,14 +63,18 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.5f}"
 
 
-def _log(run: Run, cells: list[str]) -> None:
+def _log(run: Run) -> None:
+    """A line for the submission, unless there is one: a run killed before this is made up for by the next."""
+    report = read_report(run.directory(NAME))
+    assert report is not None
+    file, found = run.paths.submission_log, report.metrics
+    lines = file.read_text(encoding="utf-8") if file.is_file() else HEADER
+    if f"| {found['ref']} |\n" in lines:
+        return
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    file = run.paths.submission_log
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as log:
-        if log.tell() == 0:
-            log.write(HEADER)
-        log.write(f"| {' | '.join([now, *cells])} |\n")
+    figures = (_figure(found[key]) for key in ("cv", "public", "private"))
+    cells = [now, run.experiment.name, *figures, _commit(run.paths.root), found["ref"]]
+    write_text(file, f"{lines}| {' | '.join(cells)} |\n")
 
 
 def _commit(root: Path) -> str:
@@ -70,3 +91,6 @@ def _commit(root: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "-"
     return done.stdout.strip() or "-"
+
+
+KIND = StageKind(NAME, "Hand in the CSV, wait for its score, note it.", "submissions/LOG.md", _stages, in_run=False)

@@ -1,53 +1,59 @@
 """tune: search every head's hyperparameters, one stage and one resumable study per head."""
 
-from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from swapdae.pipeline import stage_inputs
+from swapdae.heads import HEADS
+from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.head_inputs import problem_of_head
+from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import Report, Stage, key_of
+from swapdae.pipeline.stage import Stage
 
 NAME = "tune"
 
 
-def stages(run: Run) -> list[Stage]:
+def _stages(run: Run, before: Plan) -> list[Stage]:
     """One stage for each head that has trials."""
     return [_stage(run, name) for name, head in run.experiment.heads.items() if head.trials]
 
 
 def _stage(run: Run, name: str) -> Stage:
-    inputs = stage_inputs.tune(run, name)
-    config = run.experiment.heads[name].model_dump(mode="json")
-    key = key_of(inputs)[0]
-    return run.stage(f"{NAME}/{name}", inputs, lambda scratch: _body(run, name, key, scratch), config=config)
+    head = run.experiment.heads[name]
+    reads, config, code = problem_of_head(run, name)
+    return Stage(
+        f"{NAME}/{name}",
+        lambda scratch: _body(run, name, scratch),
+        reads=reads,
+        config={**config, "start": head.start.model_dump(mode="json"), "tune_rows": head.tune_rows},
+        effort={"trials": head.trials},
+        code=(*code, "modelling.tuning"),
+    )
 
 
-def main(run: Run) -> list[Report]:
-    return run.carry_out(stages(run))
-
-
-def _body(run: Run, name: str, key: str, scratch: Path) -> dict[str, Any]:
-    from swapdae.heads import HEADS
+def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     from swapdae.modelling.tuning import TrialResult, tune
 
-    config = run.experiment.heads[name]
-    metric = run.competition.metric_of
+    config, metric = run.experiment.heads[name], run.competition.metric_of
     with _progress(name, config.trials) as bar:
 
         def show(result: TrialResult, n_finished: int) -> None:
-            best[0] = max(best[0], result.score if result.score is not None else best[0])
-            bar.update(bar.task_ids[0], completed=n_finished, best=f"{abs(best[0]):.5f}")
+            if result.score is not None:
+                scores.append(result.score)
+            best = f"{metric.value_of(max(scores)):.5f}" if scores else "-"
+            bar.update(bar.task_ids[0], completed=n_finished, best=best)
 
-        best = [float("-inf")]
+        scores: list[float] = []
         found = tune(
-            run.problem(config.features, n_penalties=config.trials),
+            FeatureStore(run).problem(config.features, n_penalties=config.trials),
             HEADS[config.kind],
-            run.start_params(name),
+            config.start,
             trials=config.trials,
-            storage_file=scratch / "study.sqlite",
-            key=key,
+            storage_file=scratch.out / "study.sqlite",
+            key=scratch.key,
             seed=run.experiment.seed,
             name=name,
             tune_rows=config.tune_rows,
@@ -72,3 +78,8 @@ def _progress(name: str, total: int) -> Progress:
     )
     bar.add_task(name, total=total, best="-")
     return bar
+
+
+KIND = StageKind(
+    NAME, "Search every head's parameters, one resumable Optuna study a head.", "<head>/study.sqlite", _stages
+)

@@ -1,20 +1,23 @@
 """tune-noise: search swap rates by short trainings, or take them from a rule, and write an experiment with them."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
 
-from swapdae.autoencoder.config import DaeConfig, NoiseConfig, TransformerConfig
+from swapdae.autoencoder.config import DaeConfig, NoiseConfig
 from swapdae.base.models import Strict
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
 from swapdae.experiment.file import write_experiment
-from swapdae.pipeline import stage_inputs
+from swapdae.experiment.stage_report import read_report
+from swapdae.pipeline.feature_store import FeatureStore, label_free_rows
+from swapdae.pipeline.kind import StageKind, told_or_recorded
+from swapdae.pipeline.plan import Plan
+from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import key_of, run_stage
+from swapdae.pipeline.stage import Stage
 
 if TYPE_CHECKING:
     from swapdae.pipeline.noise_search import Trainings
@@ -23,68 +26,80 @@ NAME = "tune_noise"
 
 
 class Effort(Strict):
-    """How long to search, and how short a training is.
+    """How long to search, and how short a training is."""
 
-    rows: train rows that a training takes; no test rows. epochs: of one training, the schedule cut to them. shrink:
-    what the body's widths are divided by. folds: the competition's are merged into so many. groups: of each kind.
-    """
-
-    trials: int = Field(30, ge=1)
-    rows: int = Field(20_000, ge=100)
-    epochs: int = Field(8, ge=1)
-    shrink: int = Field(2, ge=1)
-    folds: int = Field(3, ge=2)
-    groups: int = Field(3, ge=1)
+    rule: bool = Field(False, description="no search: rates from how well columns are predicted from the others")
+    trials: int = Field(30, ge=1, description="trainings that are finished or pruned")
+    rows: int = Field(20_000, ge=100, description="train rows of a training; no test rows")
+    epochs: int = Field(8, ge=1, description="epochs of a training, the schedule cut to them")
+    shrink: int = Field(2, ge=1, description="divides the body's widths")
+    folds: int = Field(3, ge=2, description="the competition's folds are merged into so many")
+    groups: int = Field(3, ge=1, description="rates for each kind of columns")
 
 
-def main(run: Run, effort: Effort | None = None) -> Path:
-    """Searches, or with no `effort` follows the rule; writes experiments/<experiment>_noise.toml, and returns its path.
-
-    Raises UserError where that file says something else, unless run.force.
-    """
-    noise, comment = _ruled(run) if effort is None else _found(run, effort)
-    source, name = run.experiment.name, f"{run.experiment.name}_noise"
-    written = noise.model_dump(mode="json")
-    write_experiment(run.paths, name, source, {"noise": written}, comment, force=run.force)
-    file = run.paths.experiment_file(name)
-    run.say(f"{NAME}: wrote {file}")
-    return file
-
-
-def _ruled(run: Run) -> tuple[NoiseConfig, tuple[str, ...]]:
-    from swapdae.autoencoder.noise_rule import rule
-
-    told = _predictability(run)
-    noise = rule(told, run.experiment.dae.noise)
-    for name, share in sorted(told.items(), key=lambda item: -item[1]):
-        run.say(f"{name:24} told by the others {share:5.2f}   rate {noise.columns[name]:.3f}")
-    return noise, (f"Swap rates of {run.experiment.name} by rule: from how well each column is told by the others.",)
-
-
-def _predictability(run: Run) -> dict[str, float]:
-    from swapdae.autoencoder.noise_rule import predictability
-
-    table = run.table
-    return predictability(table.train, table.categorical, table.numerical, seed=run.experiment.seed)
+def _stages(run: Run, before: Plan) -> list[Stage]:
+    """None unless it was asked for, now or before. --force is for the TOML: a search takes long. More trials go on
+    from fewer."""
+    effort = told_or_recorded(run, NAME, Effort)
+    if effort is None:
+        return []
+    return [
+        Stage(
+            NAME,
+            lambda scratch: _body(run, effort, scratch),
+            reads=("download",),
+            config={
+                "options": effort.model_dump(mode="json", exclude={"trials"}),
+                "dae": run.experiment.dae.decisive(),
+                "folds": run.competition.folds.model_dump(mode="json"),
+                "metric": run.competition.metric,
+                "seed": run.experiment.seed,
+            },
+            effort={"trials": effort.trials},
+            code=("pipeline.noise_search", "autoencoder.noise_rule", "competition.folds"),
+            finish=lambda: _write(run, effort),
+            forced=False,
+        )
+    ]
 
 
-def _found(run: Run, effort: Effort) -> tuple[NoiseConfig, tuple[str, ...]]:
-    config = effort.model_dump(mode="json")
-    inputs, metric = stage_inputs.tune_noise(run, config), run.competition.metric_of
-    key = key_of(inputs)[0]
-    stage = run.stage(NAME, inputs, lambda scratch: _body(run, effort, key, scratch), config=config)
-    found = run_stage(stage, force=False, say=run.say).metrics  # --force is for the TOML: a search takes long
-    for line in _table(found):
+def _write(run: Run, effort: Effort) -> None:
+    """Writes experiments/<experiment>_noise.toml, where the command was given. Raises UserError where that file says
+    something else, unless run.force."""
+    report = read_report(run.directory(NAME))
+    if NAME not in run.options or report is None:
+        return
+    found, metric, source = report.metrics, run.competition.metric, run.experiment.name
+    for line in _ruled(found) if effort.rule else _table(found):
         run.say(line)
-    before = "none" if found["before"] is None else f"{found['before']:.5f}"
-    return NoiseConfig.model_validate(found["noise"]), (
-        f"Swap rates of {run.experiment.name} by search: {metric.name} {found[metric.name]:.5f} of ridge after a short",
-        f"training, {before} with its own rates: {effort.trials} trials, {effort.rows} rows, {effort.epochs} epochs.",
+    comment: tuple[str, ...] = (
+        f"Swap rates of {source} by rule: from how well each column is predicted from the others.",
     )
+    if not effort.rule:
+        before = "none" if found["before"] is None else f"{found['before']:.5f}"
+        comment = (
+            f"Swap rates of {source} by search: {metric} {found[metric]:.5f} of ridge after a short training,",
+            f"{before} with its own rates: {effort.trials} trials, {effort.rows} rows, {effort.epochs} epochs.",
+        )
+    noise = NoiseConfig.model_validate(found["noise"]).model_dump(mode="json")
+    write_experiment(run.paths, f"{source}_noise", source, {"noise": noise}, comment, force=run.force)
+    run.say(f"{NAME}: wrote {run.paths.experiment_file(f'{source}_noise')}")
 
 
-def _body(run: Run, effort: Effort, key: str, scratch: Path) -> dict[str, Any]:
-    from swapdae.autoencoder.noise_rule import rule
+def _body(run: Run, effort: Effort, scratch: Scratch) -> dict[str, Any]:
+    from swapdae.autoencoder.noise_rule import predictability, rule
+
+    table = run.data.table
+    shares = predictability(table.train, table.categorical, table.numerical, seed=run.experiment.seed)
+    by_rule = rule(shares, run.experiment.dae.noise)
+    if effort.rule:
+        return {"predicted": shares, "noise": by_rule.model_dump(mode="json")}
+    return {"predicted": shares, **_searched(run, effort, shares, by_rule, scratch)}
+
+
+def _searched(
+    run: Run, effort: Effort, shares: dict[str, float], by_rule: NoiseConfig, scratch: Scratch
+) -> dict[str, Any]:
     from swapdae.modelling.tuning import TrialResult, best_of
     from swapdae.pipeline.noise_search import PUBLISHED, groups_of, search_noise
 
@@ -92,11 +107,10 @@ def _body(run: Run, effort: Effort, key: str, scratch: Path) -> dict[str, Any]:
         said = "pruned" if result.score is None else f"{metric.name} {metric.value_of(result.score):.5f}"
         run.say(f"{NAME}: trial {n_finished}/{effort.trials}: {said}, {result.seconds:.0f} s")
 
-    told, now, metric = _predictability(run), run.experiment.dae.noise, run.competition.metric_of
-    trainings = trainings_of(run, effort)
-    groups = groups_of(told, trainings, effort.groups)
-    starts = [now, NoiseConfig(), NoiseConfig.model_validate(PUBLISHED), rule(told, now)]
-    file = scratch / "study.sqlite"
+    metric, trainings = run.competition.metric_of, trainings_of(run, effort)
+    groups = groups_of(shares, trainings, effort.groups)
+    starts = [run.experiment.dae.noise, NoiseConfig(), NoiseConfig.model_validate(PUBLISHED), by_rule]
+    file, key = scratch.out / "study.sqlite", scratch.key
     history = search_noise(trainings, groups, starts, trials=effort.trials, storage_file=file, key=key, on_trial=show)
     score, best = best_of(history)
     return {
@@ -118,18 +132,15 @@ def trainings_of(run: Run, effort: Effort) -> "Trainings":
     from swapdae.base.device import resolve_device
     from swapdae.pipeline.noise_search import Trainings
 
-    table, config, seed = run.table, run.experiment.dae, run.experiment.seed
-    rows = train_rows(table.n_train, effort.rows, seed)
-    folds = np.unique(run.folds[rows] % effort.folds, return_inverse=True)[1]
-    whole = run.problem("raw")
-    transductive = config.scope == "transductive"
+    data, config, seed = run.data, run.experiment.dae, run.experiment.seed
+    table, rows = data.table, train_rows(data.table.n_train, effort.rows, seed)
+    folds = np.unique(data.folds[rows] % effort.folds, return_inverse=True)[1]
+    whole = FeatureStore(run).problem(["raw"])
     return Trainings(
         frame=table.train.iloc[rows].reset_index(drop=True),
         categorical=table.categorical,
         numerical=table.numerical,
-        fit_rows=[np.arange(len(rows))]
-        if transductive
-        else [np.flatnonzero(folds != fold) for fold in range(folds.max() + 1)],
+        fit_rows=label_free_rows(config, folds, 0),
         problem=replace(whole, y=table.y[rows], folds=folds, n_test=0),
         config=_short(config, effort),
         device=resolve_device(run.device),
@@ -137,14 +148,18 @@ def trainings_of(run: Run, effort: Effort) -> "Trainings":
 
 
 def _short(config: DaeConfig, effort: Effort) -> DaeConfig:
-    """The same autoencoder with fewer epochs and narrower layers; their number and that of heads and tokens stay."""
-    body, least = config.body, 1
-    names = ("d_feedforward", "d_subspace") if isinstance(body, TransformerConfig) else ("width",)
-    if isinstance(body, TransformerConfig):
-        least = body.n_heads
-    widths = {name: max(getattr(body, name) // effort.shrink // least * least, least) for name in names}
+    """The same autoencoder with fewer epochs and narrower layers."""
     training = config.training.model_copy(update={"epochs": effort.epochs})
-    return config.model_copy(update={"body": body.model_copy(update=widths), "training": training})
+    return config.model_copy(update={"body": config.body.shrunk(effort.shrink), "training": training})
+
+
+def _ruled(found: dict[str, Any]) -> list[str]:
+    """How well each column is predicted from the others, and its rate; the best predicted first."""
+    shares, rates = found["predicted"], found["noise"]["columns"]
+    return [
+        f"{name:24} predicted from the others {share:5.2f}   rate {rates[name]:.3f}"
+        for name, share in sorted(shares.items(), key=lambda item: -item[1])
+    ]
 
 
 def _table(found: dict[str, Any]) -> list[str]:
@@ -157,3 +172,13 @@ def _table(found: dict[str, Any]) -> list[str]:
         rates = " ".join(f"{trial['params']['columns'][columns[0]]:14.3f}" for columns in groups.values())
         lines.append(f"{trial['number']:5} {value:>9} {trial['seconds']:5.0f}  {rates}")
     return lines
+
+
+KIND = StageKind(
+    NAME,
+    "Search swap rates by short trainings, or take them from a rule; write an experiment with them.",
+    "experiments/<experiment>_noise.toml",
+    _stages,
+    options=Effort,
+    in_run=False,
+)

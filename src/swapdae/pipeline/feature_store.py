@@ -1,0 +1,118 @@
+"""Which rows label-free steps may see, what each view of the rows is, and the problem that heads are fitted on.
+
+The scope of the autoencoder is decided here and nowhere else: "transductive" is one for all rows, "per_fold" one per
+fold, which never sees the fold's held-out rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.encoding.encoder import Codes, Encoder, Layout
+from swapdae.experiment.config import View
+from swapdae.modelling.cross_fit import Problem
+from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, Rows
+from swapdae.pipeline.run import Run
+
+
+def label_free_rows(config: DaeConfig, folds: NDArray[Any], n_test: int) -> list[Rows]:
+    """The rows that steps without labels may be fitted on: one selection for all folds, or one per fold.
+
+    folds: (n_train,). "transductive": all rows. "per_fold": without a fold's held-out rows, and without test rows where
+    test_rows is false.
+    """
+    n_train = len(folds)
+    if config.scope == "transductive":
+        return [np.arange(n_train + n_test)]
+    test = np.arange(n_train, n_train + n_test) if config.test_rows else np.arange(0)
+    return [np.concatenate([np.flatnonzero(folds != k), test]) for k in range(int(folds.max()) + 1)]
+
+
+def feature_files(directory: Path, n: int) -> list[Path]:
+    """Where a stage puts features: one file for all folds, or one per fold."""
+    return [directory / ("features.npy" if n == 1 else f"features_{k}.npy") for k in range(n)]
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The views of a run's rows. Reading an autoencoder's features needs the stage dae to have run."""
+
+    run: Run
+
+    @cached_property
+    def rows(self) -> list[Rows]:
+        """See label_free_rows; one selection for each autoencoder."""
+        data = self.run.data
+        return label_free_rows(self.run.experiment.dae, data.folds, data.table.n_test)
+
+    @property
+    def n_autoencoders(self) -> int:
+        """One for all folds, or one per fold."""
+        return 1 if self.run.experiment.dae.scope == "transductive" else self.run.competition.folds.count
+
+    @property
+    def dae_files(self) -> list[Path]:
+        """What the stage dae writes, one file for each autoencoder."""
+        return feature_files(self.run.directory("dae"), self.n_autoencoders)
+
+    @property
+    def selected_files(self) -> list[Path]:
+        """What the stage select writes: a choice that reads labels is made anew within every fold."""
+        supervised = self.run.experiment.select.task == "supervised"
+        n = self.run.competition.folds.count if supervised else self.n_autoencoders
+        return feature_files(self.run.directory("select"), n)
+
+    def encoded(self, k: int) -> tuple[Codes, Layout]:
+        """All rows, encoded for autoencoder k by what it may see of them."""
+        table, experiment = self.run.data.table, self.run.experiment
+        encoder = Encoder(table.categorical, table.numerical, experiment.dae.numerical, experiment.seed)
+        frame = self.run.data.frame
+        return encoder.fit(frame.iloc[self.rows[k]]).transform(frame), encoder.layout
+
+    def view(self, name: View) -> FeatureSet:
+        """One view of all rows, train then test."""
+        if name == "dae":
+            return FileFeatures(self.dae_files, name)
+        if name == "dae_selected":
+            return FileFeatures(self.selected_files, name)
+        table = self.run.data.table
+        return RawFeatures(self.run.data.frame, table.categorical, table.numerical, self.rows)
+
+    def views(self, names: Sequence[View]) -> FeatureSet:
+        """Several views side by side."""
+        parts = [self.view(name) for name in names]
+        return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
+
+    def pretrained(self, k: int) -> Pretrained:
+        """The trained autoencoder k, with all rows encoded for it."""
+        from swapdae.autoencoder.checkpoint import load_weights  # torch takes seconds to import
+
+        self.run.report("dae")
+        codes, layout = self.encoded(k)
+        weights = self.run.directory("dae") / f"training_{k}" / "model.safetensors"
+        return Pretrained(codes, layout, self.run.experiment.dae, partial(load_weights, weights))
+
+    def problem(self, names: Sequence[View], *, n_penalties: int = 1) -> Problem:
+        """Views with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
+        run, data = self.run, self.run.data
+        last = self.n_autoencoders - 1
+        pretrained = lru_cache(maxsize=1)(self.pretrained)  # trials, and folds that share one, encode its rows once
+        return Problem(
+            features=self.views(names),
+            y=data.table.y,
+            folds=data.folds,
+            n_test=data.table.n_test,
+            task=run.competition.task,
+            n_classes=len(data.table.classes),
+            metric=run.competition.metric_of,
+            seed=run.experiment.seed,
+            n_penalties=n_penalties,
+            device=run.device,
+            pretrained=(lambda fold: pretrained(min(fold, last))) if tuple(names) == ("dae",) else None,
+        )
