@@ -1,7 +1,6 @@
 """report: everything the other stages have left, as one self-contained HTML page with pictures."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +10,13 @@ from swapdae.pipeline import stage_inputs
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
 from swapdae.pipeline.stage import Report, Stage, State, read_report, state_of
-from swapdae.report.columns import data
-from swapdae.report.firing import activations
-from swapdae.report.network import autoencoder
-from swapdae.report.outcome import blend, predictions, result
-from swapdae.report.page import Section, page
-from swapdae.report.record import provenance, tuning
-from swapdae.report.results import Results
-from swapdae.report.selection import selection
+from swapdae.report.page import page
+from swapdae.report.result import headline
+from swapdae.report.sections import SECTIONS
+from swapdae.report.stage_results import StageResults
 
 NAME = "report"
 HTML = "report.html"
-SECTIONS: tuple[Callable[[Results], Section], ...] = (
-    result,
-    data,
-    autoencoder,
-    activations,
-    selection,
-    tuning,
-    blend,
-    predictions,
-    provenance,
-)
 
 
 def stages(run: Run) -> list[Stage]:
@@ -55,12 +39,11 @@ def main(run: Run) -> list[Report]:
 def _body(run: Run, scratch: Path) -> dict[str, Any]:
     found = _results(run)
     sections = [section(found) for section in SECTIONS]
-    summary = f"{run.competition.name}: {run.competition.task}, {run.competition.metric}. Made by swapdae."
-    (scratch / HTML).write_text(page(run.experiment.name, summary, sections), encoding="utf-8")
+    (scratch / HTML).write_text(page(run.experiment.name, headline(found), sections), encoding="utf-8")
     return {"sections": {section.title: len(section.pictures) for section in sections}}
 
 
-def _results(run: Run) -> Results:
+def _results(run: Run) -> StageResults:
     states = {name: state_of(run.directory(name), inputs, verify=False) for name, inputs in _stages_of(run).items()}
 
     def has(stage: str) -> bool:
@@ -72,7 +55,7 @@ def _results(run: Run) -> Results:
     if has("blend"):
         oofs["blend"], tests["blend"] = run.array("blend", "oof_cross_fitted.npy"), run.array("blend", "test.npy")
     table = has("download")
-    return Results(
+    return StageResults(
         experiment=run.experiment,
         competition=run.competition,
         states=states,
