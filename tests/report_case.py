@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from swapdae.competition.config import Competition, Task
 from swapdae.competition.table import Table
 from swapdae.experiment.config import Experiment
-from swapdae.pipeline.stage import Report, State
-from swapdae.report.results import Results
+from swapdae.experiment.stage_report import StageReport, State
+from swapdae.report.stage_results import StageResults
 
 Array = NDArray[Any]
 METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}
@@ -23,11 +23,23 @@ HEADS = {
 }
 
 
-def report_of(stage: str, metrics: dict[str, Any]) -> State:
-    report = Report(
-        stage, "made_up", "0123456789abcdef", {}, {}, {"python": "3"}, "CPU, float32", 12.5, 0.5, metrics, {}
+def report_of(stage: str, metrics: dict[str, Any], *, drift: str = "", **versions: str) -> State:
+    """The state of a stage that is done."""
+    report = StageReport(
+        stage=stage,
+        experiment="made_up",
+        key="0123456789abcdef",
+        inputs={},
+        config={},
+        sources={},
+        versions={"python": "3.12", **versions},
+        device="CPU, float32",
+        seconds=12.5,
+        peak_rss_gb=0.5,
+        metrics=metrics,
+        files={},
     )
-    return State("done", "", report)
+    return State("done", "", report, drift)
 
 
 def table_of(task: Task, n_train: int, n_test: int) -> Table:
@@ -123,7 +135,7 @@ def trials() -> list[dict[str, Any]]:
     ]
 
 
-def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) -> Results:
+def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) -> StageResults:
     """Everything that a page can show."""
     rng = np.random.default_rng(1)
     table = table_of(task, n_train, n_test)
@@ -133,11 +145,12 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
     weights = dict(zip(HEADS, (0.5, 0.3, 0.2), strict=True))
     heads = {name: {"features": "raw", "oof": 0.5, "public": None, "private": 0.4, "seconds": 3.0} for name in HEADS}
     blend = {"oof": 0.5, "oof_cross_fitted": 0.51, "public": None, "private": None, "weights": weights}
+    drift = "by other code (autoencoder/step.py)"
     training = {"n_rows": 500, "n_inputs": 12, "d_features": 40, "seconds": 3.0}
     told = {"rows_per_s": 12_000.0, "mask_auc": 0.7}
     log = [{"epoch": e, "loss": 1 / e, "learning_rate": 1e-3 / e, **told} for e in range(1, 6)]
     iou = rng.uniform(0.5, 0.9, (6, 6))
-    return Results(
+    return StageResults(
         experiment=Experiment.model_validate(
             {"name": "made_up", "competition": "c", "heads": {"ridge_dae": HEADS["ridge_dae"]}}
         ),
@@ -146,8 +159,8 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
         ),
         states={
             "download": report_of("download", {}),
-            "dae": report_of("dae", {"trainings": [training] * 2}),
-            "activations": report_of("activations", study()),
+            "dae": report_of("dae", {"trainings": [training] * 2}, drift=drift, torch="2.13"),
+            "activations": report_of("activations", study(), torch="2.14"),
             "select": report_of("select", {"n_features": 40, "chosen": [[1, 2, 3], [2, 3, 4]]}),
             "select_features": report_of("select_features", columns()),
             "tune/ridge_dae": report_of("tune/ridge_dae", {"trials": trials()}),

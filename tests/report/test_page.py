@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, show
+from swapdae.report.columns import chance_drift, drifts
+from swapdae.report.outcome import blend, fold_values, leave_one_out, predictions, result
+from swapdae.report.results import Results
 
+from browser import CHROMIUM, show
 from report_case import EVIL, HEADS, results, table_of
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS
 from swapdae.pipeline.stages.report import SECTIONS
-from swapdae.report.columns import chance_drift, drifts
-from swapdae.report.outcome import blend, fold_values, leave_one_out, predictions, result
 from swapdae.report.page import Grid, Section, page
-from swapdae.report.results import Results
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 

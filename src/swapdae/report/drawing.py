@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from swapdae.base.text import shortened
 from swapdae.report.page import Picture
 
 Array = NDArray[Any]
@@ -22,10 +24,13 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E0
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 MAP = "cividis"  # even in lightness, the same to colour-blind eyes
+TICK = 15  # letters of a name beside an axis
 WIDTH = 4.1  # inches: 394 pixels, so that 10 pt are legible on a phone too
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+MOST_BARS = 24  # in one picture
 STYLE = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a column may be called "$x$"
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
@@ -50,29 +55,31 @@ STYLE = {
 def picture(title: str, alt: str, plot: Callable[[Axes], None], *, height: float = 3.0) -> Picture:
     """What `plot` draws on one pair of axes, `height` inches high."""
     settings: Any = {**STYLE, "svg.hashsalt": title}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # The browser has letters that matplotlib's font lacks; only the space left for them is then a guess.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=144)
         plot(figure.subplots())
         out = io.StringIO()
-        figure.savefig(
-            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    return Picture(title, alt, _inline(out.getvalue(), title))
+        figure.savefig(out, format="svg", transparent=True, metadata=NO_METADATA)
+    return Picture(title, alt, _inline(out.getvalue()))
 
 
-def _inline(svg: str, title: str) -> str:
-    """The <svg> element alone; its ids, which a page has in common, made its own or taken out."""
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(BLUE.lower(), "var(--blue)")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    own = "p" + hashlib.sha256(title.encode()).hexdigest()[:8]
+def _inline(svg: str) -> str:
+    """The <svg> element alone, with ids of its own on a page, and the page's colours. Texts stay as they are."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    own = "p" + hashlib.sha256(svg.encode()).hexdigest()[:8]
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
 
     def rename(match: re.Match[str]) -> str:
         return f' id="{own}{match[1]}"' if match[1] in used else ""
 
-    svg = re.sub(r' id="([^"]+)"', rename, svg)
-    svg = re.sub(r'(url\(|href=")#', rf"\1#{own}", svg)
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    def adapt(tag: re.Match[str]) -> str:
+        text = tag[0].replace(INK, "currentColor").replace(BLUE.lower(), "var(--blue)")
+        text = re.sub(r' id="([^"]+)"', rename, text)
+        return re.sub(r'(url\(|href=")#', rf"\1#{own}", text)
+
+    return re.sub(r"<[^>]*>", adapt, svg).replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 
 # >>> Plots that several sections draw
@@ -89,12 +96,17 @@ def bars(
         if marks is not None:
             axes.plot(marks, at, "|", color=RED, markersize=11, markeredgewidth=2.2, label=mark)
             legend(axes)
-        axes.set_yticks(at, [shortened(name) for name in names])
-        axes.invert_yaxis()
-        axes.grid(visible=False, axis="y")
+        named_rows(axes, names)
         axes.set_xlabel(label)
 
     return plot
+
+
+def named_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Names at 0, 1, ... of y, from top to bottom."""
+    axes.set_yticks(range(len(names)), [shortened(name, TICK) for name in names])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
 
 
 def bars_height(n: int) -> float:
@@ -122,7 +134,7 @@ def matrix(
         bar.outline.set_visible(False)
         axes.set(xlabel=x, ylabel=y)
         if names is not None:
-            short = [shortened(name) for name in names]
+            short = [shortened(name, TICK) for name in names]
             axes.set_xticks(range(len(short)), short, rotation=40, ha="right")
             axes.set_yticks(range(len(short)), short)
         if text:
@@ -149,7 +161,3 @@ def whole_numbers(axes: Axes) -> None:
 def legend(axes: Axes, columns: int = 2) -> None:
     """Above the plot, where it covers nothing."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, handlelength=1.4)
-
-
-def shortened(name: str, most: int = 15) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"

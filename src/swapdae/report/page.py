@@ -1,11 +1,16 @@
 """What a page is made of, and its HTML: one self-contained file, light and dark, for desks and phones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-LONG = 14  # rows
+from swapdae.base.text import printable, shortened
+
+NONE = "-"  # what a cell shows where there is no figure
+LONG = 14  # rows; a longer table scrolls by itself
+WIDE = 560  # pixels; a wider table takes the page's whole width
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,14 @@ class Grid:
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    @property
+    def filled(self) -> "Grid":
+        """The table without the columns that have nothing to say."""
+        kept = [j for j in range(len(self.head)) if j == 0 or any(row[j] not in ("", NONE) for row in self.rows)]
+        rows = tuple(tuple(row[j] for j in kept) for row in self.rows)
+        return replace(self, head=tuple(self.head[j] for j in kept), rows=rows)
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -37,9 +50,17 @@ class Grid:
         """Whether it scrolls by itself."""
         return len(self.rows) > LONG
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether half a page is too narrow for it, by a guess at the width of letters. Text wraps, figures do not."""
+        widths = [max(map(len, head.split()), default=0) for head in self.head]
+        for row in self.rows:
+            widths = [max(width, min(len(cell), 24)) for width, cell in zip(widths, row, strict=True)]
+        return sum(20 + 7.3 * width for width in widths) > WIDE
+
 
 @dataclass(frozen=True)
-class Fold:
+class Details:
     """Long plain text that opens on a click."""
 
     title: str
@@ -48,40 +69,71 @@ class Fold:
 
 @dataclass(frozen=True)
 class Section:
-    """Shown in the order grids, pictures, folds."""
+    """Shown in the order text, grids, pictures, details."""
 
     title: str
     text: tuple[str, ...] = ()
     grids: tuple[Grid, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    folds: tuple[Fold, ...] = ()
+    details: tuple[Details, ...] = ()
 
     @property
     def anchor(self) -> str:
         return self.title.lower().replace(" ", "-")
 
 
-def page(title: str, summary: str, sections: list[Section]) -> str:
-    """The page's HTML. Everything but the pictures' SVG is escaped."""
+@dataclass(frozen=True)
+class Headline:
+    """What the first screen says: what the page is about, the result in one sentence, and what to do next.
+
+    command: that does it, as one types it.
+    """
+
+    about: str
+    result: str
+    next_step: str
+    command: str
+
+
+def page(title: str, headline: Headline, sections: list[Section]) -> str:
+    """The page's HTML. Everything but the pictures' SVG is escaped, and kept on its line but for `Details`."""
     environment = Environment(
         loader=PackageLoader("swapdae.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_on_one_line,
     )
     environment.filters["markup"] = Markup
-    return environment.get_template("page.html").render(title=title, summary=summary, sections=sections)
+    environment.filters["shortened"] = shortened
+    return environment.get_template("page.html").render(title=title, headline=headline, sections=sections)
+
+
+def _on_one_line(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def left_out(title: str, stage: str, experiment: str) -> Section:
+    """The section of a stage that has not run."""
+    return Section(title, (f"Left out: {stage} has not run. This runs it: swapdae {stage} {experiment}",))
 
 
 def text_of(value: float | None, digits: int = 4) -> str:
     """A figure as a cell shows it; "-" where there is none."""
-    return "-" if value is None else f"{value:,.{digits}f}"
+    return NONE if value is None else f"{value:,.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}%}"
+    """A share as a cell shows it; "-" where there is none."""
+    return NONE if value is None else f"{value:.{digits}%}"
+
+
+def listed(names: list[str], most: int = 6) -> str:
+    """Names as a text lists them; of many, the first `most` and how many more there are."""
+    shown = ", ".join(shortened(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _is_number(text: str) -> bool:
-    return text == "-" or (text[:1] in "-+0123456789" and any(c.isdigit() for c in text))
+    return text == NONE or (text[:1] in "-+0123456789" and any(c.isdigit() for c in text))

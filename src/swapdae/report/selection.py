@@ -4,28 +4,42 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from swapdae.report.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, bars, bars_height, legend, picture, whole_numbers
+from swapdae.base.text import shortened
+from swapdae.report.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    MOST_BARS,
+    ORANGE,
+    PURPLE,
+    bars,
+    bars_height,
+    legend,
+    picture,
+    whole_numbers,
+)
 from swapdae.report.page import Grid, Picture, Section, percent
-from swapdae.report.results import Results
+from swapdae.report.stage_results import StageResults
 from swapdae.selection.stability import stability
 
 ARMS = {"selected": (BLUE, "o-"), "greedy": (PURPLE, "d-."), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
 
 
-def selection(found: Results) -> Section:
+def section(found: StageResults) -> Section:
     """Curve over k, columns and stability of `select-features`; features that the stage select chose."""
     columns, features = found.metrics("select_features"), found.metrics("select")
     text = [_features_text(features["chosen"], features["n_features"])] if features else []
     if columns is None:
-        text.append("Not known: which source columns could be dropped. `swapdae select-features` finds out.")
+        command = f"swapdae select-features {found.experiment.name}"
+        text.append(f"Not measured yet: which source columns could be dropped. This measures it: {command}")
         return Section("Selection", tuple(text))
     k, n, stable = columns["k"], columns["n_columns"], columns["stability"]["all"]
     text.append(
-        f"{k} of {n} source columns, chosen anew in every fold's training part. Two choices share "
-        f"{percent(stable['jaccard'], 0)} of the columns that either has; stability index {stable['index']:.2f} "
-        "(1: always the same, 0: as random)."
+        f"{k} of {n} source columns are chosen, anew in every fold's training part. Of the columns that one of two "
+        f"choices takes, {percent(stable['jaccard'], 0)} are in both (Jaccard index); stability index "
+        f"{stable['index']:.2f} (1: always the same, 0: as random)."
     )
-    text.append(f"To drop: {', '.join((*columns['drop'], *columns['constant']))}.")
+    text.append(f"To drop: {', '.join(map(shortened, (*columns['drop'], *columns['constant'])))}.")
     pictures = (_curve(columns), _taken({**columns["keep"], **columns["drop"]}, k))
     return Section("Selection", tuple(text), (_costs(columns),), pictures)
 
@@ -35,7 +49,7 @@ def _features_text(chosen: list[list[int]], n_features: int) -> str:
     if len(chosen) == 1:
         return f"{text}, without labels."
     shared = percent(stability(chosen, n_features).jaccard, 0)
-    return f"{text}, anew in each of {len(chosen)} folds; two folds share {shared} of them."
+    return f"{text}, anew in each of {len(chosen)} folds; two folds share {shared} of them (Jaccard index)."
 
 
 def _curve(columns: dict[str, Any]) -> Picture:
@@ -56,15 +70,16 @@ def _curve(columns: dict[str, Any]) -> Picture:
         legend(axes)
 
     few = curves["selected"][0]
-    alt = f"With all {n} columns {every:.4f}; with the {few[0]} selected {few[1]:.4f}."
+    alt = f"{metric} with all {n} columns: {every:.4f}; with the {few[0]} selected: {few[1]:.4f}."
     return picture("How many columns are enough", alt, plot)
 
 
 def _taken(shares: dict[str, float], k: int) -> Picture:
     """The columns taken most often, those to keep first."""
-    names = sorted(shares, key=lambda name: -shares[name])[:24]
-    plot = bars(names, [shares[name] for name in names], "share of choices that took it")
-    alt = f"The most often taken is {names[0]}, by {percent(shares[names[0]], 0)} of the choices; {k} are kept."
+    names = sorted(shares, key=lambda name: -shares[name])[:MOST_BARS]
+    plot = bars(names, [shares[name] for name in names], "share of the choices that take it")
+    share = percent(shares[names[0]], 0)
+    alt = f"Taken most often is {shortened(names[0])}, by {share} of the choices; {k} columns are kept."
     return picture("Columns chosen", alt, plot, height=bars_height(len(names)))
 
 
@@ -72,7 +87,8 @@ def _costs(columns: dict[str, Any]) -> Grid:
     metric, rows = columns["metric"], []
     for line in sorted(columns["quality"], key=lambda line: (line["model"], -line["k"], line[metric])):
         cost, low, high = line["cost"]
-        told = ("", "") if line["columns"] == "all" else (f"{cost:+.5f}", f"{low:+.5f} to {high:+.5f}")
-        rows.append((line["columns"], str(line["k"]), line["model"], f"{line[metric]:.5f}", *told))
+        figures = ("", "") if line["columns"] == "all" else (f"{cost:+.5f}", f"{low:+.5f} to {high:+.5f}")
+        rows.append((line["columns"], str(line["k"]), line["model"], f"{line[metric]:.5f}", *figures))
     head = ("columns", "k", "model", metric, "cost", "95% interval")
-    return Grid("Cost of dropping columns: the score with all of them less that with k", head, tuple(rows))
+    note = "Cost: the score with all columns less the score with k of them; a positive cost is a loss."
+    return Grid("Cost of dropping columns", head, tuple(rows), note)

@@ -1,37 +1,37 @@
-"""The section on the autoencoder: its training, and what it restores."""
+"""The section on the autoencoder: its training, and how well it restores corrupted cells."""
 
 from typing import Any
 
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from swapdae.report.drawing import COLOURS, bars, bars_height, legend, picture, whole_numbers
-from swapdae.report.outcome import NOT_RUN
-from swapdae.report.page import Grid, Picture, Section, percent, text_of
-from swapdae.report.results import Results
+from swapdae.base.text import shortened
+from swapdae.report.drawing import COLOURS, MOST_BARS, bars, bars_height, legend, picture, whole_numbers
+from swapdae.report.page import Grid, Picture, Section, left_out, percent, text_of
+from swapdae.report.stage_results import StageResults
 
 Array = NDArray[Any]
-CURVES = {  # of the training log: field, title, axis; a field that a log does not tell is left out
+CURVES = {  # of the training log: field, title, axis; fields that a log lacks are left out
     "loss": ("Loss", "loss, mean of an epoch"),
-    "mask_auc": ("Mask found", "AUC of the predicted mask"),
-    "learning_rate": ("Learning rate", "rate at an epoch's end"),
+    "mask_auc": ("Corruption found", "AUC of the predicted mask"),
+    "learning_rate": ("Learning rate", "learning rate at an epoch's end"),
     "rows_per_s": ("Speed", "rows per second"),
 }
 
 
-def autoencoder(found: Results) -> Section:
+def section(found: StageResults) -> Section:
     """Training curves; what is restored, by column."""
     metrics = found.metrics("dae")
+    if metrics is None and found.experiment.uses_dae:
+        return left_out("Autoencoder", "dae", found.experiment.name)
     if metrics is None:
-        why = NOT_RUN.format("dae") if found.experiment.uses_dae else "Left out: no head reads autoencoder features."
-        return Section("Autoencoder", (why,))
-    config, last = found.experiment.dae, metrics["trainings"][0]
+        return Section("Autoencoder", ("Left out: no head reads autoencoder features.",))
+    config, first = found.experiment.dae, metrics["trainings"][0]
     trainings, report = metrics["trainings"], found.states["dae"].report
     seconds = sum(training["seconds"] for training in trainings)
     text = [
-        f"A {config.body.kind} of {last['n_inputs']:,} inputs and {last['d_features']:,} features, "
-        f"{config.scope.replace('_', ' ')}; {len(trainings)} trained, {seconds:,.0f} s on "
-        f"{report.device if report else '-'}."
+        f"Body: {config.body.kind}, {first['n_inputs']:,} inputs, {first['d_features']:,} features. Scope: "
+        f"{config.scope}; {len(trainings)} trained in {seconds:,.0f} s on {report.device if report else '-'}."
     ]
     pictures = [_curve(found.logs, name) for name in CURVES if found.logs and found.logs[0][0].get(name) is not None]
     grids: tuple[Grid, ...] = ()
@@ -40,7 +40,10 @@ def autoencoder(found: Results) -> Section:
         grids = (_columns_grid(found, study["columns"]),)
         pictures += _columns_pictures(study["columns"])
     else:
-        text.append("What is restored, by column, is left out: activations has not run.")
+        text.append(
+            "Left out: how well each column is restored, which the stage activations measures. This runs it: swapdae "
+            f"activations {found.experiment.name}"
+        )
     return Section("Autoencoder", tuple(text), grids, tuple(pictures))
 
 
@@ -71,7 +74,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _columns_grid(found: Results, columns: list[dict[str, Any]]) -> Grid:
+def _columns_grid(found: StageResults, columns: list[dict[str, Any]]) -> Grid:
     noise = found.experiment.dae.noise
     rows = []
     for column in columns:
@@ -80,25 +83,27 @@ def _columns_grid(found: Results, columns: list[dict[str, Any]]) -> Grid:
         figures = [text_of(column[key], 3) for key in ("quality", "guess", "mask_auc")]
         rows.append((column["column"], column["kind"], f"{rate:g}", percent(column["corrupted"]), *figures))
     head = ("column", "kind", "noise rate", "really changed", "restored", "by guessing", "mask AUC")
-    title = (
-        "Corrupted cells restored: R2 of numbers, share of right levels of others; a guess is the most frequent level"
+    note = (
+        "Restored: of numbers R2, of the others the share of corrupted cells that are restored right. By guessing: the "
+        "same for the mean of a number and the most frequent level of a category."
     )
-    return Grid(title, head, tuple(rows))
+    return Grid("Corrupted cells restored", head, tuple(rows), note)
 
 
 def _columns_pictures(columns: list[dict[str, Any]]) -> list[Picture]:
     pictures = []
     for kind, what, label in (
-        ("category", "Categories restored", "share restored right"),
+        ("category", "Categories restored", "share of cells restored right"),
         ("number", "Numbers restored", "R2 over corrupted cells"),
     ):
         some = sorted(
             (c for c in columns if c["kind"] == kind and c["quality"] is not None), key=lambda c: -c["quality"]
-        )[:24]
+        )[:MOST_BARS]
         if some:
             names, values = [c["column"] for c in some], [max(c["quality"], -0.5) for c in some]
             marks = [c["guess"] for c in some]
-            alt = f"Best is {names[0]}, {values[0]:.2f}; last {names[-1]}, {values[-1]:.2f}."
+            ends = [f"{shortened(names[i])} ({values[i]:.2f})" for i in (0, -1)]
+            alt = f"Best restored: {ends[0]}. Worst shown: {ends[1]}."
             plot = bars(names, values, label, marks=marks, mark="by guessing")
             pictures.append(picture(what, alt, plot, height=bars_height(len(some))))
     return pictures

@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 from swapdae.competition.config import Competition
 from swapdae.competition.table import Table
 from swapdae.experiment.config import Experiment
-from swapdae.pipeline.stage import State
+from swapdae.experiment.stage_report import State
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
-    """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: see swapdae.pipeline.scores.
+class StageResults:
+    """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: {"heads": {name: {features,
+    oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private, weights}}, None where unknown.
 
-    table, folds (n_train,): None before the download. oofs, tests: predictions by head, and "blend" (its oof
+    table, folds, (n_train,): None before the download. oofs, tests: predictions by head, and "blend" (its oof
     cross-fitted). logs: one training log per autoencoder, of epochs as dicts. activations: the stage's arrays, by
     file stem. importances: of hyperparameters, by head.
     """

@@ -1,4 +1,4 @@
-"""The section on activations: which units fire, for whom, how stably, and who needs them."""
+"""The section on activations: which units are active in which rows, how stably, and what ridge loses without them."""
 
 from typing import Any
 
@@ -7,12 +7,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from swapdae.report.drawing import BLUE, COLOURS, ORANGE, legend, matrix, picture
-from swapdae.report.outcome import NOT_RUN
-from swapdae.report.page import Grid, Picture, Section
-from swapdae.report.results import Results
+from swapdae.report.page import NONE, Grid, Picture, Section, left_out
+from swapdae.report.stage_results import StageResults
 
 Array = NDArray[Any]
-PUBLISHED = {  # of a plain autoencoder with 4,608 units
+PUBLISHED = {  # by the published study of a plain autoencoder with 4,608 units
     "share_active": "7%",
     "never_fires": "3%",
     "iou_between": "2/3",
@@ -26,16 +25,18 @@ PUBLISHED = {  # of a plain autoencoder with 4,608 units
 }
 
 
-def activations(found: Results) -> Section:
-    """Which units fire: histogram, clusters, noise, ablation."""
+def section(found: StageResults) -> Section:
+    """Active units: how many, by cluster, under noise, and what ridge loses without them."""
     study, arrays = found.metrics("activations"), found.activations
     if study is None or not arrays:
-        return Section("Activations", (NOT_RUN.format("activations"),))
+        return left_out("Activations", "activations", found.experiment.name)
     text = (
-        f"{study['n_units']:,} units over {study['n_rows']:,} rows; {study['n_sampled']:,} train rows in clusters "
-        f"(k-means of the features), {study['n_probes']:,} of these corrupted. A unit is active where its output is "
-        "over 0. Brackets: 95% bootstrap intervals. The publication does not say which ratio of two rows its 0.95 is: "
-        "all are given.",
+        f"{study['n_units']:,} units, {study['n_rows']:,} rows. A unit is active in a row, it fires, where its "
+        f"output is over 0. "
+        f"{study['n_sampled']:,} train rows are clustered (k-means of the features), {study['n_probes']:,} of these "
+        "are corrupted. Brackets hold 95% bootstrap intervals.",
+        "Beside them stand the figures of the published study of a plain autoencoder with 4,608 units. That study "
+        "finds 0.95 within a cluster, but does not say by which ratio: all that it could be have a question mark.",
     )
     grids = [_figures_grid(study)]
     if study["ablation"]:
@@ -46,7 +47,7 @@ def activations(found: Results) -> Section:
         order = np.argsort(iou.mean(axis=0))
         off = iou[~np.eye(len(iou), dtype=bool)]
         ends = f"{off.min():.2f} to {off.max():.2f}"
-        alt = f"Intersection over union of the units that can fire, of every two clusters: {ends}. Sorted by the mean."
+        alt = f"Intersection over union (IoU) of the units that two clusters can fire: {ends}. Sorted by the mean."
         plot = matrix(iou[np.ix_(order, order)], "IoU", x="cluster", y="cluster", high=1.0)
         pictures.append(picture("Units that clusters share", alt, plot, height=3.6))
     return Section("Activations", text, tuple(grids), (*pictures, _noise(study["noise"])))
@@ -61,9 +62,9 @@ def _figures_grid(study: dict[str, Any]) -> Grid:
     clusters, trained = study["clusters"], study["noise"][-1]
     names = {
         "share_active": ("active units of a row, share", _interval(study["share_active"])),
-        "never_fires": ("units that never fire, share", f"{study['never_fires']:.3f}"),
+        "never_fires": ("units active in no row, share", f"{study['never_fires']:.3f}"),
         "can_fire": ("units that can fire in a cluster, share", _interval(clusters["can_fire"])),
-        "exclusive": ("units nearly exclusive to a cluster, share", f"{study['exclusive']:.3f}"),
+        "exclusive": ("units that are active almost only in one cluster, share", f"{study['exclusive']:.3f}"),
         "iou_between": ("two clusters: IoU of units that can fire", _interval(clusters["iou_between"])),
         "iou_of_halves": ("two halves of a cluster: IoU of units that can fire", _interval(clusters["iou_of_halves"])),
         "iou_within": ("two rows of a cluster: IoU of active units", _interval(clusters["iou_within"])),
@@ -77,10 +78,14 @@ def _figures_grid(study: dict[str, Any]) -> Grid:
         ),
         "iou_clean": ("clean and corrupted row: IoU", _interval(trained["iou_clean"])),
         "iou_two": ("two corruptions of a row: IoU", _interval(trained["iou_two"])),
-        "outside": ("corrupted row's active units not known of its cluster, share", _interval(trained["outside"])),
+        "outside": (
+            "corrupted row's active units that its cluster never fires, share",
+            _interval(trained["outside"]),
+        ),
     }
-    rows = tuple((name, here, PUBLISHED.get(key, "-")) for key, (name, here) in names.items())
-    return Grid("Beside what was published; corruption as in training", ("", "here", "published"), rows)
+    rows = tuple((name, here, PUBLISHED.get(key, NONE)) for key, (name, here) in names.items())
+    note = "Rows are corrupted with the noise of training. A unit can fire in a cluster if it is active in a row of it."
+    return Grid("Active units, here and in the published study", ("", "here", "published"), rows, note)
 
 
 def _ablation_grid(found: dict[str, Any]) -> Grid:
@@ -92,12 +97,12 @@ def _ablation_grid(found: dict[str, Any]) -> Grid:
             (f"all clusters' units at once ({found['n_dropped_together']:,})", "together"),
         )
     ]
-    title = (
-        f"Ridge refitted without a cluster's {found['n_dropped']} most specialised units, or as many random ones that "
-        f"fire there: change of the squared error, relative to {found['error']:.5f} with all. Ridge on raw columns: "
-        f"{found['raw']:+.2%}"
+    note = (
+        f"Ridge is refitted without a cluster's {found['n_dropped']} most specialised units, or without as many random "
+        f"ones that fire there. Shown is the change of the squared error relative to {found['error']:.5f}, the error "
+        f"with all units. For comparison, ridge on raw columns: {found['raw']:+.2%}."
     )
-    return Grid(title, ("error of", "specialised", "random"), tuple(rows))
+    return Grid("Error of ridge without some units", ("error of", "specialised", "random"), tuple(rows), note)
 
 
 def _change(value: list[float]) -> str:
@@ -113,7 +118,7 @@ def _histogram(share: Array) -> Picture:
         legend(axes)
 
     low, high = np.quantile(share, [0.05, 0.95])
-    alt = f"A row activates {share.mean():.1%} of the units on average; 90% of rows between {low:.1%} and {high:.1%}."
+    alt = f"On average {share.mean():.1%} of the units are active in a row; in 90% of rows {low:.1%} to {high:.1%}."
     return picture("Active units of a row", alt, plot)
 
 
@@ -162,7 +167,7 @@ def _noise(curves: list[dict[str, Any]]) -> Picture:
     names = {
         "iou_clean": "clean and corrupted: IoU",
         "iou_two": "two corruptions: IoU",
-        "outside": "units not known of the cluster",
+        "outside": "units that the cluster never fires",
     }
 
     def plot(axes: Axes) -> None:
@@ -176,8 +181,8 @@ def _noise(curves: list[dict[str, Any]]) -> Picture:
 
     last = points[-1]
     alt = (
-        f"At rate {last['rate']:g} the IoU of a clean and a corrupted row is {last['iou_clean'][0]:.2f}, and "
-        f"{last['outside'][0]:.1%} of its active units are not known of its cluster; at rate {points[0]['rate']:g}, "
-        f"{points[0]['outside'][0]:.1%}."
+        f"At rate {last['rate']:g} the IoU of a clean and a corrupted row is {last['iou_clean'][0]:.2f}, and its "
+        f"cluster never fires {last['outside'][0]:.1%} of the corrupted row's active units; at rate "
+        f"{points[0]['rate']:g}, {points[0]['outside'][0]:.1%}."
     )
     return picture("Stability under noise", alt, plot, height=3.6)

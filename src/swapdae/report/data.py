@@ -5,28 +5,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.stats import ks_2samp
 
+from swapdae.base.text import shortened
 from swapdae.competition.table import Table
-from swapdae.report.drawing import BLUE, ORANGE, bars_height, legend, picture, shortened
-from swapdae.report.outcome import NOT_RUN
-from swapdae.report.page import Grid, Picture, Section, percent
-from swapdae.report.results import Results
+from swapdae.report.drawing import BLUE, MOST_BARS, ORANGE, bars_height, legend, named_rows, picture
+from swapdae.report.page import Grid, Picture, Section, left_out, percent
+from swapdae.report.stage_results import StageResults
 
-MOST_ROWS, MOST_BARS = 100, 24
+MOST_ROWS = 100
 
 
-def data(found: Results) -> Section:
+def section(found: StageResults) -> Section:
     """Rows, columns, missing, unseen, drift."""
     table = found.table
     if table is None:
-        return Section("Data", (NOT_RUN.format("download"),))
+        return left_out("Data", "download", found.experiment.name)
     moved, chance = drifts(table), chance_drift(table)
     text = [
         f"{table.n_train:,} train and {table.n_test:,} test rows, {len(table.categorical)} categorical and "
-        f"{len(table.numerical)} numerical columns; the target is {found.competition.target}.",
-        "Drift of a number is the largest distance of the distribution functions of train and test (Kolmogorov-"
-        "Smirnov), of a category half the sum of the differences of its levels' shares (total variation). Numbers "
-        f"without drift stay under {chance:.4f} in 95% of samples of this size; categories with many levels lie "
-        "higher by chance.",
+        f"{len(table.numerical)} numerical columns; the target is "
+        f"{shortened(found.competition.target)}.",
+        "Drift is the distance between the distributions of a column in train and test, 0 to 1. Of a number it is the "
+        "largest distance of the two distribution functions (Kolmogorov-Smirnov), of a category half the sum of the "
+        "differences of its levels' shares (total variation).",
+        f"Numbers without drift stay under {chance:.4f} in 95% of samples of this size. Categories with many levels "
+        "lie higher by chance.",
     ]
     names = sorted(table.train.columns, key=lambda name: -moved[name])
     rows = [_row(table, name, moved[name]) for name in names[:MOST_ROWS]]
@@ -71,16 +73,16 @@ def _drift_picture(names: list[str], moved: dict[str, float], chance: float) -> 
     def plot(axes: Axes) -> None:
         axes.barh(range(len(shown)), [moved[name] for name in shown], color=BLUE, height=0.7)
         axes.axvline(chance, color=ORANGE, linewidth=1.6, label="chance, of a number (95%)")
-        axes.set_yticks(range(len(shown)), [shortened(name) for name in shown])
-        axes.invert_yaxis()
+        named_rows(axes, shown)
         axes.set_xlabel("distance of train and test")
         axes.locator_params(axis="x", nbins=5)
-        axes.grid(visible=False, axis="y")
         legend(axes)
 
     over = sum(value > chance for value in moved.values())
-    top = f"{names[0]}, {moved[names[0]]:.4f}"
-    alt = f"The most drift has {top}. {over} of {len(names)} columns lie over the line of chance."
+    alt = (
+        f"{shortened(names[0])} has drifted most, by {moved[names[0]]:.4f}. {over} of {len(names)} columns lie over "
+        "the line of chance."
+    )
     return picture("Drift between train and test", alt, plot, height=bars_height(len(shown)))
 
 
@@ -99,11 +101,12 @@ def _missing_picture(table: Table) -> list[Picture]:
         for step, part, colour in ((-0.2, 0, BLUE), (0.2, 1, ORANGE)):
             values = [100 * shares[name][part] for name in shown]
             axes.barh(at + step, values, height=0.38, color=colour, label=("train", "test")[part])
-        axes.set_yticks(at, [shortened(name) for name in shown])
-        axes.invert_yaxis()
+        named_rows(axes, shown)
         axes.set_xlabel("missing cells (% of rows)")
-        axes.grid(visible=False, axis="y")
         legend(axes)
 
-    alt = f"{len(shares)} columns lack values; {shown[0]} most, {percent(max(shares[shown[0]]))} of rows."
+    alt = (
+        f"{len(shares)} columns have missing values. {shortened(shown[0])} has the most: they are missing in "
+        f"{percent(max(shares[shown[0]]))} of rows."
+    )
     return [picture("Missing values", alt, plot, height=bars_height(len(shown)))]
