@@ -54,12 +54,13 @@ def _put_in_place(run: Run) -> None:
 
 def _body(run: Run, states: dict[str, State], scratch: Scratch) -> dict[str, Any]:
     from swapdae.report.page import page
-    from swapdae.report.results import Results
+    from swapdae.report.result import headline
     from swapdae.report.sections import SECTIONS
+    from swapdae.report.stage_results import StageResults
 
     has_table = states["download"].report is not None
     oofs, tests = _predictions(run, states)
-    found = Results(
+    found = StageResults(
         experiment=run.experiment,
         competition=run.competition,
         states=states,
@@ -73,8 +74,7 @@ def _body(run: Run, states: dict[str, State], scratch: Scratch) -> dict[str, Any
         importances=_importances(run),
     )
     sections = [section(found) for section in SECTIONS]
-    summary = f"{run.competition.name}: {run.competition.task}, {run.competition.metric}. Made by swapdae."
-    (scratch.out / HTML).write_text(page(run.experiment.name, summary, sections), encoding="utf-8")
+    (scratch.out / HTML).write_text(page(run.experiment.name, headline(found), sections), encoding="utf-8")
     return {"sections": {section.title: len(section.pictures) for section in sections}}
 
 
