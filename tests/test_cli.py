@@ -37,7 +37,7 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "blend: finished" in out
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and "running" not in out
-    assert out.count("done before, nothing to do") == 7
+    assert out.count("done, nothing to do") == 7
     code, out, _ = swapdae("status", "tiny")
     assert [line.split()[1] for line in out.splitlines()] == ["done"] * 7 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
@@ -52,8 +52,8 @@ def test_status_says_which_input_changed(tiny: Paths) -> None:
     swapdae("run", "tiny", "--device", "cpu")
     tiny.experiment_file("tiny").write_text(TINY.replace("epochs = 1", "epochs = 2"))
     lines = {line.split()[0]: line for line in swapdae("status", "tiny")[1].splitlines()}
-    assert "stale    changed: dae" in lines["dae"] and "changed: dae" in lines["heads/ridge_dae"]
-    assert lines["heads/ridge_raw"].split()[1] == "done" and "changed: ridge_dae" in lines["blend"]
+    assert "stale (changed: dae)" in lines["dae"] and "stale (dae is stale)" in lines["heads/ridge_dae"]
+    assert lines["heads/ridge_raw"].split()[1] == "done" and "stale (heads/ridge_dae is stale)" in lines["blend"]
 
 
 def test_one_stage_at_a_time(tiny: Paths) -> None:

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline_case import make
 from swapdae.base.errors import UserError
-from swapdae.pipeline.compare import compare, paired_difference, table_of
+from swapdae.pipeline.compare import compare, comparison_table, paired_difference
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages import blend, download, heads
 
 
 def test_interval_of_paired_folds_by_hand() -> None:
@@ -24,11 +24,10 @@ def test_folds_without_a_score_are_left_out() -> None:
 
 
 def finished(run: Run, name: str, **changes: object) -> Run:
-    raw = {head: config for head, config in run.experiment.heads.items() if config.features == "raw"}
+    raw = {head: config for head, config in run.experiment.heads.items() if config.features == ("raw",)}
     experiment = run.experiment.model_copy(update={"name": name, "heads": raw, **changes})
     made = replace(run, experiment=experiment)
-    for stage in (download, heads, blend):
-        stage.main(made)
+    make(made, "blend")
     return made
 
 
@@ -40,12 +39,12 @@ def test_experiments_are_compared_on_the_rows_that_all_have(run: Run) -> None:
     assert one["difference"] == (0, 0, 0)
     assert other["blend"] == pytest.approx(part.report("blend").metrics["cross_fitted"])
     assert one["blend"] != pytest.approx(whole.report("blend").metrics["cross_fitted"])
-    rows = np.isin(whole.table.train_ids, part.table.train_ids)
+    rows = np.isin(whole.data.table.train_ids, part.data.table.train_ids)
     oof = whole.array("blend", "oof_cross_fitted.npy")[rows]
-    assert one["blend"] == pytest.approx(np.sqrt(np.mean((oof - whole.table.y[rows]) ** 2)))
+    assert one["blend"] == pytest.approx(np.sqrt(np.mean((oof - whole.data.table.y[rows]) ** 2)))
     assert other["difference"][0] == pytest.approx(np.mean(np.subtract(other["folds"], one["folds"])))
-    lines = table_of(found).splitlines()
-    assert len({len(line) for line in lines}) == 1 and "lightgbm, own rows" in table_of(found)
+    lines = comparison_table(found).splitlines()
+    assert len({len(line) for line in lines}) == 1 and "lightgbm, own rows" in comparison_table(found)
 
 
 def test_what_cannot_be_compared_is_refused(run: Run) -> None:

@@ -18,11 +18,11 @@ import pytest
 from safetensors import safe_open
 
 from fake_kaggle import FakeKaggle
+from pipeline_case import make
 from swapdae.base.paths import Paths
 from swapdae.experiment.config import Experiment, HeadConfig
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
-from swapdae.pipeline.stages import STAGES, submit
 from test_cli import TINY
 from tps_case import tps_files
 
@@ -68,9 +68,8 @@ def tps_run(root: Path, name: str) -> Run:
 @pytest.mark.parametrize("name", ["tps_feb_2021_reference", "tps_feb_2021"])
 def test_tps_from_download_to_score(kaggle: FakeKaggle, tmp_path: Path, name: str) -> None:
     run = tps_run(tmp_path, name)
-    for stage in STAGES:
-        stage.main(run)
-    submit.main(run)
+    make(run)
+    make(run, "submit")
     assert run.report("download").metrics["unseen"] == {}
     (training,) = run.report("dae").metrics["trainings"]
     assert (training["n_rows"], training["n_inputs"]) == (450, 70)
@@ -82,8 +81,8 @@ def test_tps_from_download_to_score(kaggle: FakeKaggle, tmp_path: Path, name: st
     assert (blend["public"], blend["private"]) == (0.8425, 0.8435)
     assert name in run.paths.submission_log.read_text()
     asked = len(kaggle.log)
-    for stage in (*STAGES, submit):
-        stage.main(replace(run))
+    make(replace(run))
+    make(replace(run), "submit")
     assert len(kaggle.log) == asked  # a second run asks nobody
 
 
@@ -119,7 +118,7 @@ def test_killed_training_goes_on_and_ends_the_same(tree: Paths, number: signal.S
         tree.experiment_file(name).write_text(LONG)
     assert finish(swapdae(tree.root, "run", "whole", "--device", "cpu")) == 0
     process = swapdae(tree.root, "run", "killed", "--device", "cpu")
-    checkpoint = tree.oof("killed") / ".dae.scratch" / "training_0" / "checkpoint.safetensors"
+    checkpoint = tree.oof("killed") / ".dae.scratch" / "work" / "training_0" / "checkpoint.safetensors"
     while not checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.005)

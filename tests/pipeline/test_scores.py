@@ -1,9 +1,9 @@
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
+from pipeline_case import make
+from swapdae.experiment.stage_report import write_report
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.scores import scores_of, table_of
-from swapdae.pipeline.stages import STAGES
+from swapdae.pipeline.scores import score_table, scores_of
 
 
 def test_scores_are_those_of_the_reports(run: Run) -> None:
@@ -15,21 +15,19 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
         "private": None,
         "seconds": None,
     }
-    for stage in STAGES:
-        stage.main(run)
+    make(run)
     found = scores_of(run)
     for name, head in found["heads"].items():
         assert head["oof"] == run.report(f"heads/{name}").metrics["rmse"]
         assert head["public"] is None  # this host tells nothing without a submission
     assert found["blend"]["oof_cross_fitted"] == run.report("blend").metrics["cross_fitted"]
     assert found["heads"]["ridge_dae"]["seconds"] >= run.report("tune/ridge_dae").seconds
-    lines = table_of(run, found).splitlines()
+    lines = score_table(run, found).splitlines()
     assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
 
     # A submission of an older blend says nothing of this one where the host scores without submissions.
     for told_by, public in (("submit", 0.5), ("score", 0.25)):
         metrics = {"blend": {"public": public, "private": public}, "public": public, "private": public}
         run.directory(told_by).mkdir(exist_ok=True)
-        told = asdict(replace(run.report("blend"), metrics=metrics))
-        (run.directory(told_by) / "report.json").write_text(json.dumps(told), encoding="utf-8")
+        write_report(run.directory(told_by), replace(run.report("blend"), metrics=metrics))
         assert scores_of(run)["blend"]["public"] == public

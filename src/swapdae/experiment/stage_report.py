@@ -64,4 +64,6 @@ class State:
     drift: str = ""
 
     def __str__(self) -> str:
-        return f"{self.state}, {self.drift}" if self.drift else f"{self.state} {self.why}".rstrip()
+        if self.drift:
+            return f"{self.state}, {self.drift}"
+        return f"{self.state} ({self.why})" if self.why else self.state

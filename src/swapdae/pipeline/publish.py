@@ -71,8 +71,10 @@ def recover(directory: Path) -> None:
     root, old = _scratch(directory), _old(directory)
     if read_report(root / "out") is not None:
         _take_place(directory)
-    elif (root / "out" / REPORT).exists():
-        (root / "out" / REPORT).unlink()
+    elif not (root / "out").exists():
+        shutil.rmtree(root, ignore_errors=True)
+    else:
+        (root / "out" / REPORT).unlink(missing_ok=True)  # one that is not as it was written
     if old.exists() and not directory.exists():
         old.rename(directory)
     shutil.rmtree(old, ignore_errors=True)

@@ -4,9 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline_case import make, with_table
 from swapdae.experiment.config import Experiment
+from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages import activations, dae, download
+from swapdae.pipeline.stages import activations
 
 STUDY = {"rows": 200, "probes": 40, "clusters": 5, "rates": [0.0, 0.5], "specialised": 3}
 TRANSFORMER = {
@@ -23,15 +25,12 @@ def studied(run: Run, dae_changes: dict[str, Any] | None = None, **study: Any) -
     config = run.experiment.model_dump(mode="json")
     config["dae"] |= dae_changes or {}
     config["activations"] = STUDY | study
-    run = replace(run, experiment=Experiment.model_validate(config))
-    download.main(run)
-    dae.main(run)
-    return run
+    return replace(run, experiment=Experiment.model_validate(config))
 
 
 def test_study_of_a_stack_is_that_of_its_features(run: Run) -> None:
     run = studied(run)
-    (report,) = activations.main(run)
+    (report,) = make(run, "activations")
     found, x = report.metrics, np.load(run.directory("dae") / "features.npy")
     assert (found["n_rows"], found["n_units"], found["n_sampled"], found["n_probes"]) == (420, 48, 200, 40)
     share = run.array("activations", "share_active.npy")
@@ -45,7 +44,7 @@ def test_study_of_a_stack_is_that_of_its_features(run: Run) -> None:
     ablation = found["ablation"]
     assert ablation["n_dropped"] == 3 and 3 <= ablation["n_dropped_together"] <= 15
     assert ablation["error"] == pytest.approx(_ridge_error(run, x, ablation["alpha"]), rel=0.02)
-    assert {column["column"] for column in found["columns"]} == set(run.frame.columns)
+    assert {column["column"] for column in found["columns"]} == set(run.data.frame.columns)
     assert run.array("activations", "cluster_rates.npy").shape == (5, 48)
     assert run.array("activations", "one_row.npy").shape == (activations.N_CORRUPTIONS, 48)
 
@@ -56,7 +55,7 @@ def _ridge_error(run: Run, x: np.ndarray, alpha: float) -> float:
     from swapdae.competition.folds import train_rows
 
     rows = train_rows(300, 200, run.experiment.seed)
-    y, folds, x = run.table.y[rows], run.folds[rows], x[rows].astype(np.float64)
+    y, folds, x = run.data.table.y[rows], run.data.folds[rows], x[rows].astype(np.float64)
     error = np.empty(200)
     for fold in range(3):
         train, held_out = folds != fold, folds == fold
@@ -67,31 +66,31 @@ def _ridge_error(run: Run, x: np.ndarray, alpha: float) -> float:
 @pytest.mark.parametrize(("units", "n_units"), [("relu", 16 + 2 * 2 * 6), ("features", 32)])
 def test_a_transformer_has_units_inside_and_features(run: Run, units: str, n_units: int) -> None:
     run = studied(run, {"body": TRANSFORMER}, units=units)
-    (report,) = activations.main(run)
+    (report,) = make(run, "activations")
     assert report.metrics["n_units"] == n_units
     assert (report.metrics["ablation"] is None) == (units == "relu")  # ridge reads features, not what is inside
 
 
 def test_of_autoencoders_per_fold_the_first_is_studied(run: Run) -> None:
     run = studied(run, {"scope": "per_fold"})
-    (report,) = activations.main(run)
-    x = np.load(run.dae_files[0])
+    (report,) = make(run, "activations")
+    x = np.load(FeatureStore(run).dae_files[0])
     assert np.allclose(run.array("activations", "share_active.npy"), (x > 0).mean(axis=1), atol=0.03)
     assert report.metrics["n_rows"] == 420
 
 
 def test_more_clusters_than_rows_and_classes(run: Run) -> None:
     run = studied(run, rows=100, clusters=128)
-    table, folds = run.table, run.folds
-    run = replace(run, competition=run.competition.model_copy(update={"task": "multiclass"}))
-    run.__dict__["table"] = replace(table, y=np.random.default_rng(0).integers(3, size=300), classes=("a", "b", "c"))
-    run.__dict__["folds"] = folds
-    (report,) = activations.main(run)
+    make(run, "dae")
+    classes = np.random.default_rng(0).integers(3, size=300)
+    run = with_table(run, y=classes, classes=("a", "b", "c"))
+    object.__setattr__(run, "competition", run.competition.model_copy(update={"task": "multiclass"}))
+    (report,) = make(run, "activations")
     assert sum(report.metrics["clusters"]["sizes"]) == 100
     assert report.metrics["ablation"]["error"] == pytest.approx(2 / 3, abs=0.15)  # three classes, nothing to learn
 
 
 def test_no_autoencoder_no_study(run: Run) -> None:
-    raw = {name: head for name, head in run.experiment.heads.items() if head.features == "raw"}
+    raw = {name: head for name, head in run.experiment.heads.items() if head.features == ("raw",)}
     run = replace(run, experiment=run.experiment.model_copy(update={"heads": raw}))
-    assert not activations.stages(run) and not activations.main(run)
+    assert not make(run, "activations")

@@ -1,13 +1,14 @@
+from dataclasses import replace
+
+from pipeline_case import make
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages import STAGES, report
 
 
 def test_page_of_a_run_is_made_once_and_comes_back_when_deleted(run: Run) -> None:
     said: list[str] = []
-    run = type(run)(run.paths, run.experiment, run.competition, "cpu", say=said.append)
-    for stage in STAGES:
-        stage.main(run)
-    report.main(run)
+    run = replace(run, say=said.append)
+    make(run)
+    make(run, "report")
     page = run.paths.oof("tiny") / "report.html"
     assert said[-1] == str(page)
     made = page.read_bytes()
@@ -15,15 +16,15 @@ def test_page_of_a_run_is_made_once_and_comes_back_when_deleted(run: Run) -> Non
     assert f"{run.report('blend').metrics['cross_fitted']:.5f}".encode() in made
     page.unlink()
     said.clear()
-    report.main(run)
-    assert said == ["report: done before, nothing to do", str(page)] and page.read_bytes() == made
+    make(run, "report")
+    assert said == ["report: done, nothing to do", str(page)] and page.read_bytes() == made
 
 
 def test_page_says_what_has_not_run_and_is_made_anew_when_it_has(run: Run) -> None:
-    report.main(run)
+    make(run, "report")
     page = run.paths.oof("tiny") / "report.html"
     assert "Left out: download has not run." in page.read_text()
-    STAGES[0].main(run)
-    report.main(run.again())
+    make(run, "download")
+    make(run, "report")
     assert "Left out: download has not run." not in page.read_text()
     assert "300 train and 120 test rows" in page.read_text()

@@ -4,11 +4,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline_case import make
 from swapdae.base.errors import UserError
+from swapdae.base.files import sha256_of
 from swapdae.competition.config import Competition
 from swapdae.competition.hosts import Score
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages import STAGES, submit
+from swapdae.pipeline.stages import submit
 
 
 class Host:
@@ -36,34 +38,33 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_submits_once_and_logs(run: Run, host: Host) -> None:
-    for stage in STAGES:
-        stage.main(run)
-    (report,) = submit.main(run)
-    submit.main(run)
+    make(run)
+    (report,) = make(run, "submit")
+    make(run, "submit")
     ((csv, message),) = host.taken
-    assert csv == run.paths.submission("tiny").read_text() and message == f"swapdae tiny {report.key}"
+    assert csv == run.paths.submission("tiny").read_text()
+    assert message == f"swapdae tiny {sha256_of(run.paths.submission('tiny'))[:16]}"
     assert report.metrics["public"] == 0.5 and report.metrics["private"] is None
     header, rule, line = run.paths.submission_log.read_text().splitlines()
     assert header.count("|") == rule.count("|") == line.count("|")
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     cv = run.report("blend").metrics["cross_fitted"]
-    assert cells[1:] == ["tiny", f"{cv:.5f}", "0.50000", "-", "-"]  # the tree is no git checkout
-    submit.main(replace(run, force=True))
+    assert cells[1:] == ["tiny", f"{cv:.5f}", "0.50000", "-", "-", "7"]  # the tree is no git checkout
+    make(replace(run, force=True), "submit")
     assert [m for _, m in host.taken] == [message] * 2  # the same name, by which a host knows it
 
 
 def test_nothing_blended_nothing_submitted(run: Run, host: Host) -> None:
-    with pytest.raises(UserError, match="run `swapdae run tiny` before"):
-        submit.main(run)
+    with pytest.raises(UserError, match="download is missing: `swapdae run tiny` before"):
+        make(run, "submit")
     assert not host.taken
 
 
 def test_csv_changed_by_hand_is_checked_before_it_leaves(run: Run, host: Host) -> None:
-    for stage in STAGES:
-        stage.main(run)
+    make(run)
     csv = run.paths.submission("tiny")
     lines = csv.read_text().splitlines()
     csv.write_text("\n".join([lines[0], lines[2], lines[1], *lines[3:]]) + "\n")
-    with pytest.raises(UserError, match="line 2: id"):
-        submit.main(run)
+    with pytest.raises(UserError, match="is not the CSV that the blend made; `swapdae blend tiny` puts that back"):
+        make(run, "submit")
     assert not host.taken

@@ -1,15 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline_case import make
 from swapdae.autoencoder.config import BottleneckConfig, DaeConfig, TransformerConfig
 from swapdae.base.errors import UserError
 from swapdae.base.models import parse
 from swapdae.experiment.config import read_experiment
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages.tune_noise import Effort, _short, main, trainings_of
+from swapdae.pipeline.stages.tune_noise import Effort, _short, trainings_of
 
 TINY = """
 competition = "synthetic"
@@ -22,6 +24,11 @@ kind = "ridge"
 features = "dae"
 """
 EFFORT = Effort(trials=4, rows=150, epochs=2, groups=1)
+
+
+def main(run: Run, effort: Effort) -> Path:
+    make(replace(run, options={"tune_noise": effort}), "tune_noise")
+    return run.paths.experiment_file(f"{run.experiment.name}_noise")
 
 
 @pytest.fixture
@@ -57,20 +64,20 @@ def test_done_search_is_not_done_again_and_another_effort_is_another(tiny: Run, 
     file = main(tiny, EFFORT)
     file.unlink()
     main(tiny, EFFORT)
-    assert file.exists() and "tune_noise: done before, nothing to do" in said
+    assert file.exists() and "tune_noise: done, nothing to do" in said
     with pytest.raises(UserError, match=r"tiny_noise\.toml: is there and says something else"):
         main(tiny, EFFORT.model_copy(update={"trials": 2}))
-    assert any("stale (changed: effort)" in line for line in said)
+    assert any("stale (changed: trials)" in line for line in said)
     main(replace(tiny, force=True), EFFORT.model_copy(update={"trials": 2}))
     assert "2 trials" in file.read_text()
 
 
 def test_rule_trains_nothing_and_gives_every_column_a_rate(tiny: Run, said: list[str]) -> None:
-    file = main(tiny)
+    file = main(tiny, Effort(rule=True))
     noise = read_experiment(tiny.paths, "tiny_noise").dae.noise
-    assert set(noise.columns) == set(tiny.table.train.columns) and noise.donor == "row"
-    assert not tiny.directory("tune_noise").exists() and "by rule" in file.read_text()
-    assert len(said) == 9 + 1
+    assert set(noise.columns) == set(tiny.data.table.train.columns) and noise.donor == "row"
+    assert not (tiny.directory("tune_noise") / "study.sqlite").exists() and "by rule" in file.read_text()
+    assert sum("predicted from the others" in line for line in said) == 9
 
 
 def test_trainings_are_cut_to_the_effort(tiny: Run) -> None:

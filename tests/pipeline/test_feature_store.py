@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from pipeline_case import with_dae
+from swapdae.base.errors import UserError
+from swapdae.modelling.features import FileFeatures, JoinedFeatures, RawFeatures
+from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.run import Run
+
+
+def test_views_by_name(run: Run) -> None:
+    store = FeatureStore(run)
+    assert isinstance(store.views(["raw"]), RawFeatures)
+    assert isinstance(store.views(["dae"]), FileFeatures)
+    assert isinstance(store.views(["raw", "dae"]), JoinedFeatures)
+
+
+def test_only_an_autoencoders_own_features_name_one(run: Run) -> None:
+    store = FeatureStore(run)
+    assert store.problem(["raw"]).pretrained is None and store.problem(["raw", "dae"]).pretrained is None
+    pretrained = store.problem(["dae"]).pretrained
+    assert pretrained is not None
+    with pytest.raises(UserError, match="stage dae has not run"):
+        pretrained(0)
+
+
+def test_label_free_rows_are_all_or_without_the_held_out(run: Run) -> None:
+    assert [len(rows) for rows in FeatureStore(run).rows] == [420]
+    per_fold = with_dae(run, scope="per_fold", test_rows=False)
+    for fold, rows in enumerate(FeatureStore(per_fold).rows):
+        assert np.array_equal(rows, np.flatnonzero(run.data.folds != fold))
