@@ -14,7 +14,7 @@ Array = NDArray[Any]
 CURVES = {  # of the training log: field, title, axis; fields that a log lacks are left out
     "loss": ("Loss", "loss, mean of an epoch"),
     "mask_auc": ("Corruption found", "AUC of the predicted mask"),
-    "learning_rate": ("Learning rate", "learning rate at an epoch's end"),
+    "learning_rate": ("Learning rate", "learning rate"),
     "rows_per_s": ("Speed", "rows per second"),
 }
 

@@ -69,7 +69,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Section:
-    """Shown in the order text, grids, pictures, details."""
+    """Shown in the order text, narrow grids, pictures, wide grids, details."""
 
     title: str
     text: tuple[str, ...] = ()
@@ -107,7 +107,8 @@ def page(title: str, headline: Headline, sections: list[Section]) -> str:
     )
     environment.filters["markup"] = Markup
     environment.filters["shortened"] = shortened
-    return environment.get_template("page.html").render(title=title, headline=headline, sections=sections)
+    shown = [replace(section, grids=tuple(grid.filled for grid in section.grids)) for section in sections]
+    return environment.get_template("page.html").render(title=title, headline=headline, sections=shown)
 
 
 def _on_one_line(value: Any) -> Any:
