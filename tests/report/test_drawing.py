@@ -11,7 +11,7 @@ from report_case import EVIL, results
 from swapdae.base.text import shortened
 from swapdae.report import blend, data, predictions, result, tuning
 from swapdae.report.drawing import TICK, bars, picture
-from swapdae.report.page import Headline, Picture, page
+from swapdae.report.page import Picture, page
 from swapdae.report.stage_results import StageResults
 
 NAMES = (
