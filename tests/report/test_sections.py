@@ -38,6 +38,11 @@ def test_selection_shows_features_columns_and_costs(sections: dict[str, Section]
     assert f"Taken most often is {EVIL}, by 100%" in found.pictures[1].alt
 
 
+def test_a_column_restored_badly_is_named_with_its_true_figure(sections: dict[str, Section]) -> None:
+    (numbers,) = (shown for shown in sections["Autoencoder"].pictures if shown.title == "Numbers restored")
+    assert "Worst shown: x1 (-3.00). Bars end at -0.5." in numbers.alt
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_classes_have_pictures_of_their_own(task: Task) -> None:
     found = results(task)

@@ -52,10 +52,11 @@ class Grid:
 
     @property
     def is_wide(self) -> bool:
-        """Whether half a page is too narrow for it, by a guess at the width of letters. Text wraps, figures do not."""
+        """Whether half a page is too narrow for it, by a guess at the width of letters. Names and long texts wrap."""
+        most = [14] + [24] * (len(self.head) - 1)
         widths = [max(map(len, head.split()), default=0) for head in self.head]
         for row in self.rows:
-            widths = [max(width, min(len(cell), 24)) for width, cell in zip(widths, row, strict=True)]
+            widths = [max(width, min(len(row[j]), most[j])) for j, width in enumerate(widths)]
         return sum(20 + 7.3 * width for width in widths) > WIDE
 
 
