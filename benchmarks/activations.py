@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from fresh_process import alone
 from swapdae.pipeline.stage import peak_rss_gb
 from swapdae.study.activations import (
+    ROWS,
     containment,
-    file_blocks,
     iou,
     pack,
     pairs_within,
@@ -57,6 +57,12 @@ def make_features(file: Path, n: int) -> Answer:
         x[start : start + len(labels)] = likely[labels] & fires[: len(labels)]
     x.flush()
     return {}
+
+
+def file_blocks(file: Path) -> Iterator[Array]:
+    """The rows of an .npy file in blocks, each mapped by itself: what was read of the others is not kept in memory."""
+    for start in range(0, len(np.load(file, mmap_mode="r")), ROWS):
+        yield np.load(file, mmap_mode="r")[start : start + ROWS]
 
 
 def ours(file: Path) -> Answer:

@@ -19,9 +19,11 @@ addEventListener("securitypolicyviolation", (e) => problems.push("blocked " + e.
 addEventListener("load", () => {
   const box = (e) => e.getBoundingClientRect();
   const name = (e) => e.tagName + " " + e.textContent.trim().slice(0, 40);
-  const outer = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".wide *, pre *, svg *"));
+  const outer = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll *, pre *, svg *"));
   const texts = [...document.querySelectorAll("figure svg text")].filter((e) => e.textContent.trim());
   const within = (r, s) => r.left > s.left - 2 && r.right < s.right + 2 && r.top > s.top - 2 && r.bottom < s.bottom + 2;
+  const figures = [...document.querySelectorAll("figure")];
+  const weight = [...document.querySelectorAll("thead th")].find((e) => e.textContent === "weight");
   const scale = (e) => e.ownerSVGElement.getScreenCTM().a;
   parent.postMessage(JSON.stringify({
     width: innerWidth,
@@ -29,6 +31,8 @@ addEventListener("load", () => {
     wide: outer.filter((e) => box(e).right > innerWidth + 1).map(name),
     cut: texts.filter((e) => !within(box(e), box(e.ownerSVGElement))).map(name),
     smallest: Math.min(99, ...texts.map((e) => parseFloat(getComputedStyle(e).fontSize) * scale(e))),
+    columns: new Set(figures.map((e) => Math.round(box(e).left))).size,
+    weight: weight ? box(weight).right : -1,
     pictures: document.querySelectorAll("figure svg").length,
     colours: [document.body, ...texts.slice(0, 1)].map((e) => [getComputedStyle(e).color, getComputedStyle(e).fill]),
     paper: getComputedStyle(document.body).backgroundColor,

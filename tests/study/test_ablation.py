@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from swapdae.study.ablation import ablate, like_sets
+from swapdae.study.ablation import ablate, random_sets
 
 
 def problem(n: int = 240, d: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -50,6 +50,6 @@ def test_best_penalty_is_the_one_with_the_least_error() -> None:
 
 def test_controls_are_as_large_and_from_the_candidates() -> None:
     sets = [np.array([1, 2, 3]), np.array([4]), np.array([], dtype=int)]
-    drawn = like_sets(sets, lambda i: np.array([10, 11, 12, 13]) if i < 1 else np.array([], dtype=int), 5, seed=0)
+    drawn = random_sets(sets, lambda i: np.array([10, 11, 12, 13]) if i < 1 else np.array([], dtype=int), 5, seed=0)
     assert [[len(c) for c in controls] for controls in drawn] == [[3] * 5, [0] * 5, [0] * 5]
     assert all(set(c) <= {10, 11, 12, 13} for c in drawn[0]) and len({tuple(c) for c in drawn[0]}) > 1

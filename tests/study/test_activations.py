@@ -1,18 +1,15 @@
 """Every figure of the study on matrices small enough to count by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from swapdae.study.activations import (
     Active,
+    active_counts,
     agreement,
     cluster,
     containment,
     exclusive,
-    file_blocks,
-    firing_counts,
     interval,
     interval_of_pairs,
     iou,
@@ -39,7 +36,7 @@ X = np.array(
 LABELS = np.array([0, 0, 1, 1, 2])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def active() -> Active:
     return pack([X], 5)
 
@@ -53,11 +50,6 @@ def test_bits_are_the_units_above_zero(dtype: type[np.floating], n_units: int) -
     active = pack(row_blocks(x, 7), n_units)
     assert active.words.shape == (50, -(-n_units // 64)) and active.words.dtype == np.uint64
     assert np.array_equal(active.unpacked(), x > 0) and np.array_equal(active.sizes, (x > 0).sum(axis=1))
-
-
-def test_features_in_a_file_are_packed_in_blocks(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X.astype(np.float16))
-    assert np.array_equal(pack(file_blocks(tmp_path / "x.npy", 2), 5).unpacked(), X.astype(np.float16) > 0)
 
 
 def test_no_rows_are_no_rows() -> None:
@@ -85,7 +77,7 @@ def test_clusters_units_that_can_fire(active: Active) -> None:
     known = supports(active, LABELS, 3)
     assert popcount(known).tolist() == [2, 3, 0]  # {0, 1}, {1, 2, 3}, {}
     assert np.allclose(pairwise_iou(known), np.array([[4, 1, 0], [1, 4, 0], [0, 0, 4]]) / 4)
-    assert firing_counts(active, LABELS, 3).tolist() == [[2, 1, 0, 0, 0], [0, 1, 2, 1, 0], [0] * 5]
+    assert active_counts(active, LABELS, 3).tolist() == [[2, 1, 0, 0, 0], [0, 1, 2, 1, 0], [0] * 5]
 
 
 def test_halves_of_a_cluster(active: Active) -> None:
@@ -94,13 +86,13 @@ def test_halves_of_a_cluster(active: Active) -> None:
 
 
 def test_exclusive_units(active: Active) -> None:
-    counts = firing_counts(active, LABELS, 3)
+    counts = active_counts(active, LABELS, 3)
     assert exclusive(counts, 1.0).tolist() == [0, -1, 1, 1, -1]
     assert exclusive(np.array([[6, 5, 8], [4, 5, 2]]), 0.7).tolist() == [-1, -1, 0]
 
 
 def test_specialised_units_fire_more_often_inside_than_outside(active: Active) -> None:
-    counts = firing_counts(active, LABELS, 3)
+    counts = active_counts(active, LABELS, 3)
     # Inside less outside, units 0 to 4: cluster 0: 1, 1/6, -2/3, -1/3, 0; cluster 1: -2/3, 1/6, 1, 1/2, 0;
     # cluster 2, whose one row has no active unit: -1/2, -1/2, -1/2, -1/4, 0.
     assert specialised(counts, np.array([2, 2, 1]), 2).tolist() == [[0, 1], [2, 3], [3, 4]]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from swapdae.base.errors import UserError
+from swapdae.base.text import markdown_table
 from swapdae.modelling.cross_fit import fold_score
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
@@ -81,9 +82,7 @@ def comparison_table(found: Comparison) -> str:
     differences = [each["difference"] for each in experiments.values()]
     rows.append(["difference of folds", "", *(f"{mean:+.5f}" for mean, _, _ in differences[1:])])
     rows.append(["its 95% interval", "", *(f"{low:+.5f} to {high:+.5f}" for _, low, high in differences[1:])])
-    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+    return markdown_table(rows)
 
 
 def _text(value: float | None) -> str:

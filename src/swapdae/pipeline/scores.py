@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from swapdae.base.text import markdown_table
 from swapdae.experiment.stage_report import read_report
 from swapdae.pipeline.run import Run
 
@@ -51,9 +52,7 @@ def score_table(run: Run, scores: Scores) -> str:
         rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
     numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
     rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
-    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+    return markdown_table(rows)
 
 
 def _text(value: float | None, digits: int) -> str:

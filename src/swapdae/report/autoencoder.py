@@ -11,10 +11,11 @@ from swapdae.report.page import Grid, Picture, Section, left_out, percent, text_
 from swapdae.report.stage_results import StageResults
 
 Array = NDArray[Any]
+LEAST = -0.5  # R2; a worse column's bar ends there
 CURVES = {  # of the training log: field, title, axis; fields that a log lacks are left out
     "loss": ("Loss", "loss, mean of an epoch"),
     "mask_auc": ("Corruption found", "AUC of the predicted mask"),
-    "learning_rate": ("Learning rate", "learning rate at an epoch's end"),
+    "learning_rate": ("Learning rate", "learning rate"),
     "rows_per_s": ("Speed", "rows per second"),
 }
 
@@ -100,10 +101,11 @@ def _columns_pictures(columns: list[dict[str, Any]]) -> list[Picture]:
             (c for c in columns if c["kind"] == kind and c["quality"] is not None), key=lambda c: -c["quality"]
         )[:MOST_BARS]
         if some:
-            names, values = [c["column"] for c in some], [max(c["quality"], -0.5) for c in some]
+            names, values = [c["column"] for c in some], [max(c["quality"], LEAST) for c in some]
             marks = [c["guess"] for c in some]
-            ends = [f"{shortened(names[i])} ({values[i]:.2f})" for i in (0, -1)]
-            alt = f"Best restored: {ends[0]}. Worst shown: {ends[1]}."
+            best, worst = (f"{shortened(c['column'])} ({c['quality']:.2f})" for c in (some[0], some[-1]))
+            end = f" Bars end at {LEAST}." if some[-1]["quality"] < LEAST else ""
+            alt = f"Best restored: {best}. Worst shown: {worst}.{end}"
             plot = bars(names, values, label, marks=marks, mark="by guessing")
             pictures.append(picture(what, alt, plot, height=bars_height(len(some))))
     return pictures

@@ -106,7 +106,7 @@ def _missing_picture(table: Table) -> list[Picture]:
         legend(axes)
 
     alt = (
-        f"{len(shares)} columns have missing values. {shortened(shown[0])} has the most: they are missing in "
+        f"Columns with missing values: {len(shares)} of {len(table.missing)}. {shortened(shown[0])} has the most, in "
         f"{percent(max(shares[shown[0]]))} of rows."
     )
     return [picture("Missing values", alt, plot, height=bars_height(len(shown)))]

@@ -137,6 +137,9 @@ def matrix(
             short = [shortened(name, TICK) for name in names]
             axes.set_xticks(range(len(short)), short, rotation=40, ha="right")
             axes.set_yticks(range(len(short)), short)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         if text:
             middle = (values.min() + values.max() if low is None or high is None else low + high) / 2
             for (i, j), value in np.ndenumerate(values):

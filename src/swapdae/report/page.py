@@ -52,10 +52,11 @@ class Grid:
 
     @property
     def is_wide(self) -> bool:
-        """Whether half a page is too narrow for it, by a guess at the width of letters. Text wraps, figures do not."""
+        """Whether half a page is too narrow for it, by a guess at the width of letters. Names and long texts wrap."""
+        most = [14] + [24] * (len(self.head) - 1)
         widths = [max(map(len, head.split()), default=0) for head in self.head]
         for row in self.rows:
-            widths = [max(width, min(len(cell), 24)) for width, cell in zip(widths, row, strict=True)]
+            widths = [max(width, min(len(row[j]), most[j])) for j, width in enumerate(widths)]
         return sum(20 + 7.3 * width for width in widths) > WIDE
 
 
@@ -69,7 +70,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Section:
-    """Shown in the order text, grids, pictures, details."""
+    """Shown in the order text, narrow grids, pictures, wide grids, details."""
 
     title: str
     text: tuple[str, ...] = ()
@@ -107,7 +108,8 @@ def page(title: str, headline: Headline, sections: list[Section]) -> str:
     )
     environment.filters["markup"] = Markup
     environment.filters["shortened"] = shortened
-    return environment.get_template("page.html").render(title=title, headline=headline, sections=sections)
+    shown = [replace(section, grids=tuple(grid.filled for grid in section.grids)) for section in sections]
+    return environment.get_template("page.html").render(title=title, headline=headline, sections=shown)
 
 
 def _on_one_line(value: Any) -> Any:

@@ -74,7 +74,9 @@ def _errors(x: Array, targets: Array, rows: Array, solution: Solution) -> Array:
     return summed
 
 
-def like_sets(sets: Sequence[Array], candidates: Callable[[int], Array], n_draws: int, seed: int) -> list[list[Array]]:
+def random_sets(
+    sets: Sequence[Array], candidates: Callable[[int], Array], n_draws: int, seed: int
+) -> list[list[Array]]:
     """Controls: for set i, n_draws random sets from candidates(i), as large as set i or as there are candidates."""
     rng = np.random.default_rng(seed)
     controls = []

@@ -1,9 +1,9 @@
-"""Which of an autoencoder's units fire for which rows, and how far such sets of units agree.
+"""Which of an autoencoder's units are active in which rows, and how far such sets of units agree.
 
-A unit is active in a row where its output is > 0. After a ReLU that is the plain meaning, and GELU is over 0 for the
-same inputs (its other outputs lie between -0.17 and 0). A transformer's features come out of LayerNorm, whose outputs
-are centred: there "> 0" only says "above what the norm learned to call its middle", as nearly half of all units are;
-the sparse units are those of the ReLU layers inside (swapdae.study.units reads both).
+A unit is one output of a layer. It is active in a row, it fires, where its output is > 0. ReLU is made for this
+meaning, and GELU is > 0 for the same inputs (its other outputs lie between -0.17 and 0). A transformer's features come
+out of LayerNorm, which centres them: there nearly half of all units are > 0 in every row, whatever was learned. The
+sparse units are those of the ReLU layers inside; swapdae.study.units reads both.
 
 Sets of units are kept as bits, 64 to a word: 500,000 rows of 4,608 units are 288 MB, and the sizes of intersections and
 unions are counts of bits.
@@ -11,7 +11,6 @@ unions are counts of bits.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,13 +56,6 @@ class Active:
 def row_blocks(x: Array, rows: int = ROWS) -> Iterator[Array]:
     """A matrix as blocks of rows."""
     return (x[start : start + rows] for start in range(0, len(x), rows))
-
-
-def file_blocks(file: Path, rows: int = ROWS) -> Iterator[Array]:
-    """The rows of an .npy file in blocks, each mapped by itself: what was read of the others is not kept in memory."""
-    n = len(np.load(file, mmap_mode="r", allow_pickle=False))
-    for start in range(0, n, rows):
-        yield np.load(file, mmap_mode="r", allow_pickle=False)[start : start + rows]
 
 
 def pack(blocks: Iterable[Array], n_units: int) -> Active:
@@ -139,8 +131,8 @@ def supports(active: Active, labels: Array, n_clusters: int) -> Words:
     return np.stack([active[labels == c].support for c in range(n_clusters)])
 
 
-def firing_counts(active: Active, labels: Array, n_clusters: int) -> NDArray[np.int64]:
-    """(n_clusters, n_units): in how many of a cluster's rows a unit fires."""
+def active_counts(active: Active, labels: Array, n_clusters: int) -> NDArray[np.int64]:
+    """(n_clusters, n_units): in how many of a cluster's rows a unit is active."""
     counts = np.zeros((n_clusters, active.n_units), dtype=np.int64)
     for c in range(n_clusters):
         for block in row_blocks(active.words[labels == c]):
@@ -182,7 +174,7 @@ def split_half_iou(active: Active, labels: Array, n_clusters: int, seed: int) ->
 def exclusive(counts: Array, purity: float) -> NDArray[np.int64]:
     """(n_units,): the cluster that holds at least `purity` of the rows in which a unit fires; -1 where none does.
 
-    counts: (n_clusters, n_units), from firing_counts. purity: over 1/2; at 1, units that fire in one cluster only.
+    counts: (n_clusters, n_units), from active_counts. purity: over 1/2; at 1, units that fire in one cluster only.
     """
     total, top = counts.sum(axis=0), counts.max(axis=0)
     owner: NDArray[np.int64] = np.where((total > 0) & (top >= purity * total), counts.argmax(axis=0), -1)

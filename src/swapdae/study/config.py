@@ -1,4 +1,4 @@
-"""[activations] of an experiment: the study of which units fire."""
+"""[activations] of an experiment: the study of which units are active in which rows."""
 
 from typing import Literal
 
@@ -10,11 +10,13 @@ UnitsName = Literal["relu", "features"]
 
 
 class ActivationsConfig(Strict):
-    """The study of which units fire. units: "relu" are the outputs of ReLU layers (or GELU), of a transformer those
-    inside it; "features" the outputs that heads read (the same, but for a transformer). Firing is counted over all
-    rows; `rows` train rows are clustered, `probes` of these are corrupted, at each of `rates` (of every column).
-    purity: a unit is exclusive to a cluster that holds this share of its firings. specialised: units dropped per
-    cluster to see who pays.
+    """The study of which units are active in which rows.
+
+    units: "relu" are the outputs of the ReLU (or GELU) layers, in a transformer of those inside it; "features" are the
+    outputs that heads read. The two differ for a transformer only. Active units are counted over all rows; `rows` train
+    rows are clustered, `probes` of these are corrupted, at each of `rates` (the same rate for every column). purity: a
+    unit is exclusive to a cluster that holds this share of the rows in which it is active. specialised: units of a
+    cluster that are dropped together, to see which rows then have larger errors.
     """
 
     units: UnitsName = "relu"

@@ -15,7 +15,7 @@ from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 from swapdae.study import activations as study
-from swapdae.study.ablation import ablate, like_sets
+from swapdae.study.ablation import ablate, random_sets
 from swapdae.study.activations import Active, interval
 
 NAME = "activations"
@@ -53,7 +53,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     n_probes = min(config.probes, len(rows) // 2)
     probes = np.sort(np.random.default_rng(seed).permutation(len(rows))[:n_probes])
     known = study.supports(active[np.delete(rows, probes)], np.delete(labels, probes), config.clusters)
-    counts = study.firing_counts(active[rows], labels, config.clusters)
+    counts = study.active_counts(active[rows], labels, config.clusters)
     sizes = np.bincount(labels, minlength=config.clusters)
 
     np.save(scratch.out / "share_active.npy", (active.sizes / active.n_units).astype(np.float32))
@@ -213,7 +213,7 @@ def _sets(counts: Array, labels: Array, n: int, seed: int) -> tuple[Array, list[
         fires = counts[filled[i]] > 0 if i < len(filled) else counts.sum(axis=0) > 0
         return np.setdiff1d(np.flatnonzero(fires), sets[i])
 
-    return filled, sets, [drawn for draws in like_sets(sets, others, N_CONTROLS, seed) for drawn in draws]
+    return filled, sets, [drawn for draws in random_sets(sets, others, N_CONTROLS, seed) for drawn in draws]
 
 
 def _rowwise(values: Array, chosen: Array) -> Array:
