@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, show
 
+from browser import CHROMIUM, show
 from report_case import EVIL, HEADS, results, table_of
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS
 from swapdae.pipeline.stages.report import SECTIONS
 from swapdae.report.columns import chance_drift, drifts
-from swapdae.report.outcome import blend, fold_values, leave_one_out, predictions, result
+from swapdae.report.outcome import blend, leave_one_out, predictions, result, values_by_fold
 from swapdae.report.page import Grid, Section, page
 from swapdae.report.results import Results
 
@@ -163,10 +163,10 @@ def test_leaving_out_the_only_good_head_costs_most() -> None:
     assert losses[0] > 0.3 and abs(losses[1]) < 0.02 and abs(losses[2]) < 0.02
 
 
-def test_fold_values_are_the_metric_of_each_folds_rows() -> None:
+def test_values_by_fold_are_the_metric_of_each_folds_rows() -> None:
     found = results()
     assert found.table is not None and found.folds is not None
-    values = fold_values(found)["blend"]
+    values = values_by_fold(found)["blend"]
     rows = found.folds == 1
     assert values[1] == pytest.approx(np.sqrt(np.mean((found.oofs["blend"][rows] - found.table.y[rows]) ** 2)))
 

@@ -20,7 +20,7 @@ from swapdae.competition.table import Table, read_table
 from swapdae.encoding.encoder import Encoder
 from swapdae.experiment.config import Experiment, FeatureName, read_experiment
 from swapdae.modelling.cross_fit import Problem
-from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, Rows
+from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, RowNumbers
 from swapdae.pipeline.stage import Inputs, Report, Stage, read_report, run_stage, sha256_of
 
 
@@ -70,7 +70,7 @@ class Run:
         return read_table(self.competition, self.input)
 
     @cached_property
-    def _rows(self) -> Rows:
+    def _rows(self) -> RowNumbers:
         return train_rows(self._whole.n_train, self.experiment.rows, self.experiment.seed)
 
     @cached_property
@@ -78,7 +78,7 @@ class Run:
         """Features of all rows, train then test."""
         return pd.concat([self.table.train, self.table.test], ignore_index=True)
 
-    def label_free_rows(self) -> list[Rows]:
+    def label_free_rows(self) -> list[RowNumbers]:
         """The rows that label-free steps may be fitted on: one selection for all folds, or one per fold.
 
         By dae.scope: "transductive" is all rows; "per_fold" leaves out a fold's held-out rows, and test rows where

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from swapdae.competition.metrics import Metric
-from swapdae.modelling.blend import combine, nnls_weights
-from swapdae.modelling.cross_fit import fold_score
+from swapdae.modelling.blend import cross_fitted_blend, nnls_weights
+from swapdae.modelling.cross_fit import fold_values
 from swapdae.report.drawing import BLUE, COLOURS, ORANGE, bars, bars_height, legend, matrix, picture, shortened
 from swapdae.report.page import Grid, Picture, Section, text_of
 from swapdae.report.results import Results
@@ -32,21 +32,17 @@ def result(found: Results) -> Section:
     text = ["Every train row is predicted by models that have not seen it; the blend's weights are of the other folds."]
     if stale := [name for name, state in found.states.items() if state.state == "stale"]:
         text.append(f"Stale, made with another configuration or other data than there is now: {', '.join(stale)}.")
-    values = fold_values(found)
+    values = values_by_fold(found)
     pictures = (_folds_picture(found, values),) if values else ()
     return Section("Result", tuple(text), (grid,), pictures)
 
 
-def fold_values(found: Results) -> dict[str, Array]:
+def values_by_fold(found: Results) -> dict[str, Array]:
     """(n_folds,) metric of every head and of the blend, cross-fitted; NaN where a fold lacks a class."""
     if found.table is None or found.folds is None:
         return {}
     y, folds, metric = found.table.y, found.folds, found.competition.metric_of
-    held_out = [folds == k for k in np.unique(folds)]
-    return {
-        name: np.array([metric.value_of(fold_score(metric, y[mine], oof[mine])) for mine in held_out])
-        for name, oof in found.oofs.items()
-    }
+    return {name: fold_values(metric, y, oof, folds) for name, oof in found.oofs.items()}
 
 
 def _folds_picture(found: Results, values: dict[str, Array]) -> Picture:
@@ -104,11 +100,7 @@ def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric) -> list[f
     """
 
     def score(chosen: Array) -> float:
-        out = np.empty_like(oofs[0])
-        for fold in np.unique(folds):
-            mine = folds == fold
-            out[mine] = combine(chosen[:, mine], nnls_weights(chosen[:, ~mine], y[~mine]))
-        return metric.score(y, out)
+        return metric.score(y, cross_fitted_blend(chosen, y, folds, nnls_weights))
 
     whole = score(oofs)
     return [whole - score(np.delete(oofs, i, axis=0)) for i in range(len(oofs))]

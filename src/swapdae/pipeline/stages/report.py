@@ -119,4 +119,6 @@ def _importances(run: Run, states: dict[str, State]) -> dict[str, dict[str, floa
         return {}
     from swapdae.modelling.tuning import importances
 
-    return {name: importances(file, run.experiment.seed) for name, file in files.items()}
+    return {
+        name: importances(file, run.experiment.heads[name].trials, run.experiment.seed) for name, file in files.items()
+    }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.folds import train_rows
+from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.moments import FoldMoments, Moments, accumulate
 from swapdae.pipeline import stage_inputs
 from swapdae.pipeline.run import Run
@@ -66,7 +67,7 @@ def _greedy(run: Run) -> Iterator[list[int]]:
 
 def _supervised(run: Run) -> Iterator[Moments]:
     y, features = run.table.y, run.features("dae")
-    targets = y[:, None] == np.arange(len(run.table.classes)) if run.competition.task == "multiclass" else y
+    targets = one_hot(y, len(run.table.classes)) if run.competition.task == "multiclass" else y
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run))] = 1
     folds = FoldMoments(features.dense, targets, run.folds, features.shared, weights)

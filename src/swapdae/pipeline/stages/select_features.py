@@ -14,8 +14,8 @@ from swapdae.base.errors import UserError
 from swapdae.base.models import Strict
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
+from swapdae.modelling.paired import paired_difference
 from swapdae.pipeline import stage_inputs
-from swapdae.pipeline.compare import paired_difference
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Report, run_stage
 from swapdae.pipeline.stage_inputs import REFITTED

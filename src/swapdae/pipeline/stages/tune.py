@@ -36,11 +36,11 @@ def _body(run: Run, name: str, key: str, scratch: Path) -> dict[str, Any]:
     metric = run.competition.metric_of
     with _progress(name, config.trials) as bar:
 
-        def show(result: TrialResult, n_finished: int) -> None:
-            best[0] = max(best[0], result.score if result.score is not None else best[0])
-            bar.update(bar.task_ids[0], completed=n_finished, best=f"{abs(best[0]):.5f}")
+        def show(history: tuple[TrialResult, ...]) -> None:
+            scores = [result.score for result in history if result.score is not None]
+            best = f"{metric.value_of(max(scores)):.5f}" if scores else "-"
+            bar.update(bar.task_ids[0], completed=len(history), best=best)
 
-        best = [float("-inf")]
         found = tune(
             run.problem(config.features, n_penalties=config.trials),
             HEADS[config.kind],
