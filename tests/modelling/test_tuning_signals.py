@@ -24,7 +24,7 @@ class Params(Strict):
     offset: float
 
 
-def _search(file: Path, trials: int = 3) -> None:
+def _search(file: Path, trials: int = 1) -> None:
     def draw(trial: Trial) -> Params:
         return Params(offset=trial.suggest_float("offset", 0, 1))
 
@@ -75,8 +75,8 @@ def test_interrupt_inside_a_weak_references_callback_is_heard(
         patched.setattr(owner, name, interrupted)
         with pytest.raises(KeyboardInterrupt):
             _search(tmp_path / "t.db")
-            importances(tmp_path / "t.db", 3, seed=0)
-    _search(tmp_path / "t.db")  # the file is fit to go on from
+            importances(tmp_path / "t.db", 1, seed=0)
+    _search(tmp_path / "t.db", 2)  # the file is fit to go on from
 
 
 SIGNALLED = """
@@ -102,7 +102,7 @@ def child(file, ready):
 signal.signal(signal.SIGTERM, terminate)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = random.Random(0)
-for i in range(10):
+for i in range(8):
     number = (signal.SIGINT, signal.SIGTERM)[i % 2]
     read, write = os.pipe()
     process = os.fork()
@@ -126,4 +126,4 @@ def test_signals_at_random_moments_are_heard(tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    assert done.stdout.split() == ["128"] * 10, done.stderr
+    assert done.stdout.split() == ["128"] * 8, done.stderr

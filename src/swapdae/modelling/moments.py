@@ -27,7 +27,7 @@ NOISE = float(np.finfo(np.float64).eps)  # per column; eigenvalues are rounding 
 class Moments:
     """Sums over some rows. `gram` is that of z = [x - shift, 1, y - shift], (d + 1 + k) square.
 
-    low, high: (d,) extremes of x - shift; they tell a constant column exactly, which a rounded variance
+    low, high: (d,) extremes of x - shift; they show exactly which column is constant, which a rounded variance
     cannot.
     """
 

@@ -32,8 +32,8 @@ from swapdae.modelling.head import Head, Trial
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Draw = Callable[[Trial], Strict]  # the params of a trial
-OnStep = Callable[[int, float], None]  # is told a step and the score there; raises to stop a trial that is pruned
-OnTrial = Callable[[tuple["TrialResult", ...]], None]  # is told all trials finished so far, after each
+OnStep = Callable[[int, float], None]  # takes a step and the score there; raises to stop a trial that is pruned
+OnTrial = Callable[[tuple["TrialResult", ...]], None]  # takes all trials finished so far, after each
 Steps = Literal["folds", "epochs"]
 STUDY = "tune"  # its name in the file
 LEAST_TRIALS = 8  # complete ones, for importances
@@ -121,10 +121,12 @@ def search(
     below the median of the others at that epoch is pruned, once all starts have finished.
     """
     with _study(storage_file, key, _pruner(steps, len(starts))) as study:
-        while len(history := _history(study)) < trials:
+        history = _history(study)
+        while len(history) < trials:
             _run(study, draw, evaluate, starts, seed)
+            history = _history(study)
             if on_trial is not None:
-                on_trial(_history(study))
+                on_trial(history)
     history = history[:trials]
     if not any(result.score is not None for result in history):
         raise UserError(f"{name}: none of {trials} trials got a score; start from other params")
