@@ -37,10 +37,10 @@ from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
 from swapdae.heads.ridge import Params as RidgeParams
 from swapdae.modelling.blend import Blend, fit_blend
-from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit, fold_score
+from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit, fold_values
 from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatures
+from swapdae.modelling.paired import paired_difference
 from swapdae.modelling.tuning import tune
-from swapdae.pipeline.compare import paired_difference
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stages.dae import write_npy
 from time_to_quality import LABELLED, Data, diamonds, flights
@@ -154,9 +154,8 @@ def measure(draw: Draw) -> Measured:
     found = [draw.oof(part) for part in PARTS]
     oofs, first = [oof for oof, _ in found], PARTS.index(FIRST)
 
-    def by_fold(oof: Array) -> list[float]:
-        held_out = [draw.folds == fold for fold in np.unique(draw.folds)]
-        return [METRIC.value_of(fold_score(METRIC, draw.y[rows], oof[rows])) for rows in held_out]
+    def by_fold(oof: Array) -> Array:
+        return fold_values(METRIC, draw.y, oof, draw.folds)
 
     def blend(chosen: Iterable[int]) -> Blend:
         return fit_blend([oofs[j] for j in chosen], draw.y, draw.folds, METRIC)

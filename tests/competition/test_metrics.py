@@ -1,7 +1,10 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from swapdae.competition.metrics import METRICS
+from swapdae.competition.config import Task
+from swapdae.competition.metrics import LOSSES, METRICS, Loss, Metric
 
 Y, P = np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 1.0])
 BINARY, CHANCE = np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.3])
@@ -41,3 +44,21 @@ def test_score_is_higher_for_the_better_prediction() -> None:
 
 def test_a_certain_and_wrong_prediction_costs_a_finite_logloss() -> None:
     assert np.isfinite(METRICS["logloss"].value(np.array([0, 1]), np.array([1.0, 0.0])))
+
+
+def test_heads_minimize_a_loss_for_every_task() -> None:
+    assert set(LOSSES) == set(get_args(Task))
+    assert {loss for losses in LOSSES.values() for loss in losses} == set(get_args(Loss))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "loss", "message"),
+    [
+        ({"regression"}, "log", "'mine': loss 'log' does not fit regression, which takes squared, absolute"),
+        ({"binary", "multiclass"}, "squared", "'mine': loss 'squared' does not fit binary, which takes log"),
+        ({"ranking"}, "log", "'mine': task 'ranking' is unknown; known are regression, binary, multiclass"),
+    ],
+)
+def test_a_metric_that_no_head_can_fit_is_refused(tasks: set[str], loss: Loss, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Metric("mine", True, frozenset(tasks), loss, lambda y, prediction: 0.0)

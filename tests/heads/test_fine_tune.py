@@ -60,7 +60,7 @@ def features(model: Autoencoder, codes: Codes) -> Array:
 def tuned(body: dict[str, Any] = STACK, *, rate: float = 0.5, **how: Any) -> tuple[Autoencoder, FittedMLP, Array]:
     codes, layout, y = encoded()
     model, config = network(layout, body), MLPConfig(**{**vars(CONFIG), **how})
-    objective = Objective.of(y[FIT], "regression", 0, absolute=False)
+    objective = Objective.of(y[FIT], "regression", 0, "squared")
     parts = (FIT, y[FIT]), (STOP, y[STOP])
     return model, fine_tune(model, codes, *parts, objective, config, body_rate=rate, seed=0, device=CPU), y
 
@@ -69,7 +69,7 @@ def on_features(**how: Any) -> FittedMLP:
     """The same perceptron on the features of the body as it came."""
     codes, layout, y = encoded()
     x, config = features(network(layout, STACK), codes), MLPConfig(**{**vars(CONFIG), **how})
-    objective = Objective.of(y[FIT], "regression", 0, absolute=False)
+    objective = Objective.of(y[FIT], "regression", 0, "squared")
     return fit_mlp((x,), (FIT, y[FIT]), (STOP, y[STOP]), objective, config, seed=0, device=CPU)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from swapdae.base.device import Device
 from swapdae.competition.config import Task
+from swapdae.competition.metrics import Loss
 from swapdae.heads import mlp_network as mlp
 from swapdae.heads.mlp_network import MLP, Dropout, MLPConfig, fit_mlp
 from swapdae.heads.objective import Objective
@@ -34,14 +35,14 @@ def fitted(task: Task, n_classes: int = 0, **how: Any) -> tuple[mlp.FittedMLP, n
     y = signal * 10 + 100 if task == "regression" else np.digitize(signal, [-0.5, 0.5][: n_classes - 1])
     blocks = (x[:, :2], x[:, 2:].astype(np.float16))
     fit, stop = ((rows, y[rows]) for rows in (np.arange(300), np.arange(300, 350)))
-    objective = Objective.of(fit[1], task, n_classes, absolute=how.pop("absolute", False))
+    objective = Objective.of(fit[1], task, n_classes, how.pop("loss", "squared" if task == "regression" else "log"))
     model = fit_mlp(blocks, fit, stop, objective, MLPConfig(**{**vars(CONFIG), **how}), seed=0, device=CPU)
     return model, model.predict(np.arange(350, 400)), y[350:]
 
 
-@pytest.mark.parametrize("absolute", [False, True])
-def test_learns_an_interaction(absolute: bool) -> None:
-    _, prediction, y = fitted("regression", absolute=absolute)
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_learns_an_interaction(loss: Loss) -> None:
+    _, prediction, y = fitted("regression", loss=loss)
     assert prediction.shape == (50,) and np.corrcoef(prediction, y)[0, 1] > 0.95
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from swapdae.competition.metrics import Loss
 from swapdae.heads.objective import Objective
 
 CPU = torch.device("cpu")
@@ -11,7 +12,7 @@ CPU = torch.device("cpu")
 
 def test_regression_is_fitted_standardized_and_predicted_in_its_own_units() -> None:
     y = np.array([10.0, 20.0, 60.0])
-    objective = Objective.of(y, "regression", 0, absolute=False)
+    objective = Objective.of(y, "regression", 0, "squared")
     target = objective.target(y, CPU)
     assert target.mean().item() == pytest.approx(0, abs=1e-6)
     assert target.std(correction=0).item() == pytest.approx(1)
@@ -21,21 +22,21 @@ def test_regression_is_fitted_standardized_and_predicted_in_its_own_units() -> N
 
 
 def test_constant_target_is_not_divided_by_nothing() -> None:
-    objective = Objective.of(np.full(3, 7.0), "regression", 0, absolute=False)
+    objective = Objective.of(np.full(3, 7.0), "regression", 0, "squared")
     assert objective.target(np.full(3, 7.0), CPU).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("absolute, expected", [(False, 4.0), (True, 2.0)])
-def test_absolute_error_is_not_squared(absolute: bool, expected: float) -> None:
-    objective = Objective("regression", 0, absolute, mean=0.0, deviation=1.0)
+@pytest.mark.parametrize("loss, expected", [("squared", 4.0), ("absolute", 2.0)])
+def test_absolute_error_is_not_squared(loss: Loss, expected: float) -> None:
+    objective = Objective("regression", 0, loss, mean=0.0, deviation=1.0)
     assert objective.loss(torch.full((5, 1, 1), 2.0), torch.zeros(5)).item() == expected
 
 
 def test_classes_are_predicted_by_the_members_mean_chance() -> None:
     logits = torch.tensor([[[0.0], [2.0]]])
-    chance = Objective("binary", 2, False, 0.0, 1.0).prediction(logits)
+    chance = Objective("binary", 2, "log", 0.0, 1.0).prediction(logits)
     assert chance.tolist() == pytest.approx([(0.5 + 1 / (1 + np.exp(-2))) / 2])
-    objective = Objective("multiclass", 3, False, 0.0, 1.0)
+    objective = Objective("multiclass", 3, "log", 0.0, 1.0)
     assert objective.d_out == 3 and objective.target(np.array([2, 0]), CPU).dtype == torch.int64
     even = torch.zeros(2, 4, 3)
     assert objective.prediction(even).numpy() == pytest.approx(1 / 3)

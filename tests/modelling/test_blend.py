@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from swapdae.competition.metrics import METRICS
-from swapdae.modelling.blend import METHODS, combine, fit_blend, hill_climb_weights, nnls_weights
+from swapdae.modelling.blend import METHODS, combine, cross_fitted_blend, fit_blend, hill_climb_weights, nnls_weights
 
 Array = NDArray[Any]
 RNG = np.random.default_rng(0)
@@ -81,6 +81,18 @@ def test_cross_fitted_weights_do_not_see_the_held_out_fold() -> None:
     mine = FOLDS == 0
     weights = METHODS[blend.method](np.stack([first, second])[:, ~mine], y[~mine], METRICS["rmse"])
     assert np.array_equal(blend.oof_cross_fitted[mine], combine(np.stack([first, second])[:, mine], weights))
+
+
+def test_each_fold_is_blended_by_weights_of_the_others() -> None:
+    """Weights that tell how many rows they were fitted on."""
+    oofs, folds = np.stack([np.zeros((4, 2)), np.ones((4, 2))]), np.array([0, 0, 0, 7])
+
+    def weigh(oofs: Array, y: Array) -> Array:
+        assert oofs.shape == (2, len(y), 2)
+        return np.array([0.0, y.sum()])
+
+    blended = cross_fitted_blend(oofs, np.array([1, 10, 100, 1000]), folds, weigh)
+    assert blended[:, 0].tolist() == blended[:, 1].tolist() == [1000, 1000, 1000, 111]
 
 
 @pytest.mark.parametrize("oofs", [np.zeros((1, N)), np.ones((3, N))])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from swapdae.competition.config import Task
-from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit
-from swapdae.modelling.features import Rows
+from swapdae.competition.metrics import METRICS
+from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit, fold_values
+from swapdae.modelling.features import RowNumbers
 from toy_problem import toy_problem
 
 Array = NDArray[Any]
@@ -19,7 +21,7 @@ class Nearest:
         self.x = np.concatenate(view.dense(), axis=1)
         self.known, self.y = self.x[view.train], view.y
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: RowNumbers) -> Array:
         distances = ((self.x[rows, None] - self.known) ** 2).sum(axis=2)
         return np.asarray(self.y[distances.argmin(axis=1)], dtype=np.float64)
 
@@ -35,7 +37,7 @@ class Recorder:
     def fit(self, view: FoldView) -> None:
         self.views.append(view)
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: RowNumbers) -> Array:
         self.predicted.extend(rows.tolist())
         return np.full((len(rows), self.width) if self.width else len(rows), float(self.number))
 
@@ -102,7 +104,7 @@ def test_on_fold_may_stop_and_test_rows_may_be_left_out() -> None:
 
 def test_a_prediction_that_is_not_finite_names_the_head() -> None:
     class Diverged(Recorder):
-        def predict(self, rows: Rows) -> Array:
+        def predict(self, rows: RowNumbers) -> Array:
             return np.where(rows == rows[3], np.nan, 1.0)
 
     with pytest.raises(FloatingPointError, match=r"head 'wide', fold 0: 1 of 100 predictions"):
@@ -117,6 +119,20 @@ def test_a_fold_without_a_class_has_no_auc_but_the_whole_has() -> None:
     result = cross_fit(problem, lambda fold: Recorder(fold))
     assert np.isnan(result.fold_scores).tolist() == [True, False, True]
     assert np.isfinite(result.score)
+
+
+def test_values_by_fold_are_the_metric_of_each_folds_rows() -> None:
+    y, prediction = np.array([0.0, 1.0, 2.0, 5.0]), np.array([1.0, 1.0, 1.0, 1.0])
+    folds = np.array([3, 1, 3, 1])  # a fold may be missing: these are rows that several experiments share
+    assert fold_values(METRICS["mae"], y, prediction, folds).tolist() == [2.0, 1.0]
+    lacking = fold_values(METRICS["auc"], np.array([0, 1, 1, 1]), prediction, np.array([0, 0, 1, 1]))
+    assert lacking[0] == 0.5 and np.isnan(lacking[1])
+
+
+def test_metric_of_another_task_is_refused() -> None:
+    base = toy_problem()
+    with pytest.raises(ValueError, match="metric 'auc' does not fit task 'regression'"):
+        replace(base, metric=METRICS["auc"])
 
 
 @pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 2, 0, 2], [-1, 0, 1, 0], [0, 1, 0]])

@@ -19,6 +19,12 @@ def test_native_raw_keeps_codes_and_missing_numbers() -> None:
     assert np.isnan(native.x_num[0][3, 0])
 
 
+def test_native_as_one_table() -> None:
+    table = raw(1).native(0).table(np.array([2, 3]))
+    assert table.dtype == np.float32 and table[:, 0].tolist() == [1, 2]
+    assert table[0, 1] == 3 and np.isnan(table[1, 1])
+
+
 def test_dense_raw_of_a_fold_is_scaled_by_its_own_rows() -> None:
     features = raw(2)
     assert not features.shared

@@ -130,6 +130,16 @@ def test_column_constant_in_the_training_part_only(scale: bool) -> None:
     assert np.all(solution.coef[0, 0] == 0)
 
 
+def test_labels_without_a_row_have_empty_moments_and_no_row_at_all_is_refused() -> None:
+    x, y = _data()
+    labels = np.full(len(y), 2)
+    empty, left_out, whole = accumulate((x,), y, labels, 3)
+    assert not empty.gram.any() and not left_out.gram.any() and np.all(empty.low > empty.high)
+    assert np.array_equal((empty + whole).gram, whole.gram) and whole.gram[x.shape[1], x.shape[1]] == len(y)
+    with pytest.raises(ValueError, match="no row"):
+        accumulate((x,), y, np.full(len(y), -1), 3)
+
+
 def test_all_columns_constant_predicts_the_mean() -> None:
     x, y = np.ones((10, 3)), np.linspace(0, 9, 10)
     for scale in (False, True):

@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from swapdae.base.errors import UserError
 from swapdae.base.models import Strict
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Rows
+from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Head, Trial
 from swapdae.modelling.tuning import TrialResult, TuneResult, importances, tune
 from toy_problem import toy_problem
@@ -40,7 +41,7 @@ class Biased:
         self.before(view, self.params)
         self.mean = view.y.mean()
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: RowNumbers) -> Array:
         return np.full(len(rows), self.mean + self.params.offset)
 
 
@@ -76,11 +77,10 @@ def _offsets(result: TuneResult) -> list[float]:
 
 
 def test_starts_as_told_and_finishes_as_many_as_told(tmp_path: Path) -> None:
-    seen: list[tuple[TrialResult, int]] = []
+    seen: list[tuple[TrialResult, ...]] = []
     start = Params(offset=1.5, fixed="kept")
-    result = _tune(tmp_path / "t.db", 12, start=start, on_trial=lambda trial, n: seen.append((trial, n)))
-    assert [n for _, n in seen] == list(range(1, 13))
-    assert tuple(trial for trial, _ in seen) == result.history
+    result = _tune(tmp_path / "t.db", 12, start=start, on_trial=seen.append)
+    assert seen == [result.history[:n] for n in range(1, 13)]
     assert result.history[0].params == start.model_dump()
     assert len(result.history[0].fold_scores) == 5
     assert {trial.params["fixed"] for trial in result.history} == {"kept"}
@@ -91,12 +91,28 @@ def test_starts_as_told_and_finishes_as_many_as_told(tmp_path: Path) -> None:
     assert abs(result.params.offset) < 1.5, "it found better than the start"
 
 
+def _without_seconds(result: TuneResult) -> TuneResult:
+    return replace(result, history=tuple(replace(trial, seconds=0.0) for trial in result.history))
+
+
 def test_finished_trials_count_and_more_may_be_asked_for(tmp_path: Path, whole: TuneResult) -> None:
+    """Also of a search that on_trial is told of: all trials, those found in the file too."""
     first = _tune(tmp_path / "t.db", 4)
     assert _tune(tmp_path / "t.db", 4) == first
-    more = _tune(tmp_path / "t.db")
-    assert more.history[:4] == first.history
-    assert _offsets(more) == _offsets(whole)
+    seen: list[tuple[TrialResult, ...]] = []
+    more = _tune(tmp_path / "t.db", on_trial=seen.append)
+    assert more.history[:4] == first.history and [len(history) for history in seen] == [5, 6, 7, 8]
+    assert _without_seconds(more) == _without_seconds(whole)
+
+
+def test_of_a_longer_study_the_first_trials_count(tmp_path: Path, whole: TuneResult) -> None:
+    """The start wins among the first trials alone; what is found later is as if it were not there."""
+    longer, fresh = _tune(tmp_path / "long.db", 20), _tune(tmp_path / "fresh.db", 2)
+    assert longer.score > fresh.score and longer.n_complete > fresh.n_complete
+    assert _without_seconds(_tune(tmp_path / "long.db", 2)) == _without_seconds(fresh)
+    assert _without_seconds(_tune(tmp_path / "long.db", 8)) == _without_seconds(whole)
+    assert len(_states(tmp_path / "long.db")) == 20, "none is lost"
+    assert _tune(tmp_path / "long.db", 20) == longer
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -235,21 +251,24 @@ def test_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (out.out, out.err) == ("", "")
 
 
-def _searched(file: Path, n_trials: int) -> Path:
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of 20 complete trials, alone in its folder."""
+    file = tmp_path_factory.mktemp("searched") / "study.sqlite"
     study = optuna.create_study(storage=f"sqlite:///{file}", study_name="tune", direction="maximize")
     study.sampler = optuna.samplers.RandomSampler(seed=0)
-    study.optimize(lambda trial: trial.suggest_float("a", 0, 1) + 0.01 * trial.suggest_float("b", 0, 1), n_trials)
+    study.optimize(lambda trial: trial.suggest_float("a", 0, 1) + 0.01 * trial.suggest_float("b", 0, 1), 20)
     return file
 
 
-def test_importances_name_what_matters_and_leave_the_file_as_it_is(tmp_path: Path) -> None:
-    file = _searched(tmp_path / "study.sqlite", 20)
-    before = file.read_bytes()
-    found = importances(file, seed=0)
+def test_importances_name_what_matters_and_leave_the_file_as_it_is(searched: Path) -> None:
+    before = searched.read_bytes()
+    found = importances(searched, 20, seed=0)
     assert found["a"] > 0.9 and sum(found.values()) == pytest.approx(1)
-    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
-    assert importances(file, seed=0) == found
+    assert searched.read_bytes() == before and list(searched.parent.iterdir()) == [searched]
+    assert importances(searched, 20, seed=0) == found
 
 
-def test_few_trials_have_no_importances(tmp_path: Path) -> None:
-    assert importances(_searched(tmp_path / "study.sqlite", 7), seed=0) == {}
+def test_few_trials_have_no_importances(searched: Path) -> None:
+    assert importances(searched, 8, seed=0) != {}
+    assert importances(searched, 7, seed=0) == {}

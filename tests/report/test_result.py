@@ -7,7 +7,7 @@ import pytest
 
 from report_case import report_of, results
 from swapdae.experiment.stage_report import State
-from swapdae.report.result import fold_values, headline, section
+from swapdae.report.result import headline, section, values_by_fold
 from swapdae.report.stage_results import StageResults
 
 DONE = {"download": report_of("download", {}), "blend": report_of("blend", {})}
@@ -58,7 +58,7 @@ def test_stale_and_drifted_stages_are_named(regression: StageResults) -> None:
 
 def test_fold_values_are_the_metric_of_each_folds_rows(regression: StageResults) -> None:
     assert regression.table is not None and regression.folds is not None
-    values = fold_values(regression)["blend"]
+    values = values_by_fold(regression)["blend"]
     rows = regression.folds == 1
     difference = regression.oofs["blend"][rows] - regression.table.y[rows]
     assert values[1] == pytest.approx(np.sqrt(np.mean(difference**2)))

@@ -16,13 +16,13 @@ from rich.progress import Progress
 
 from swapdae.autoencoder.checkpoint import Parts, State, load_checkpoint, save_checkpoint
 from swapdae.autoencoder.config import DaeConfig, TrainingConfig
-from swapdae.autoencoder.deferred_signals import DeferredSignals
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.position import Epoch, Position
 from swapdae.autoencoder.progress_bar import progress_bar
 from swapdae.autoencoder.step import Step
 from swapdae.autoencoder.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.base.device import Device
+from swapdae.base.signals import DeferredSignals
 from swapdae.encoding.encoder import Codes, Layout
 
 SAVE_EVERY = 300.0  # seconds between two checkpoints where an epoch is longer

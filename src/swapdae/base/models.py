@@ -65,10 +65,10 @@ def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{where}: {_one_line(error)}") from None
+        raise UserError(f"{where}: {one_line(error)}") from None
 
 
-def _one_line(error: ValidationError) -> str:
+def one_line(error: ValidationError) -> str:
     """The first complaint, with the key's path in front, and how many more there are."""
     (key, message), *others = _complaints(error)
     more = f" (and {len(others)} more)" if others else ""

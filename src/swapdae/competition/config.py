@@ -70,7 +70,8 @@ class Competition(Strict):
         if self.metric not in METRICS:
             raise ValueError(f"metric '{self.metric}' is unknown; known are {', '.join(METRICS)}")
         if self.task not in METRICS[self.metric].tasks:
-            raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}'")
+            fitting = ", ".join(name for name, metric in METRICS.items() if self.task in metric.tasks)
+            raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
         if self.folds.kind == "stratified" and self.task == "regression":
             raise ValueError("folds.kind = 'stratified' needs classes; a regression takes 'shuffle'")
         return self

@@ -1,31 +1,51 @@
-"""Competition metrics. `score` is always higher-is-better; no direction flag travels further."""
+"""Competition metrics. `score` is always higher-is-better; no direction flag travels further.
+
+A new metric is a line in METRICS: it names the loss that heads minimize for it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 Array = NDArray[Any]
+Loss = Literal["squared", "absolute", "log"]
+LOSSES: dict[str, tuple[Loss, ...]] = {  # that heads can minimize, by task
+    "regression": ("squared", "absolute"),
+    "binary": ("log",),
+    "multiclass": ("log",),
+}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A competition's metric.
+    """A competition's metric, and the loss that heads minimize for it.
 
-    `value(y, prediction)` is the figure the competition prints. Predictions are (n,) for regression and binary
-    (probability of the higher label) and (n, n_classes) probabilities for multiclass, y holding class numbers.
+    tasks: those it judges. function: (y, prediction) -> the figure that the competition prints. Predictions are (n,)
+    for regression and binary (probability of the higher label) and (n, n_classes) probabilities for multiclass, y
+    holding class numbers. Raises ValueError for an unknown task, or a loss that no head minimizes for one of them.
     """
 
     name: str
     greater_is_better: bool
     tasks: frozenset[str]
-    _value: Callable[[Array, Array], float]
+    loss: Loss
+    function: Callable[[Array, Array], float]
+
+    def __post_init__(self) -> None:
+        for task in sorted(self.tasks):
+            if task not in LOSSES:
+                raise ValueError(f"metric '{self.name}': task '{task}' is unknown; known are {', '.join(LOSSES)}")
+            if self.loss not in LOSSES[task]:
+                known = ", ".join(LOSSES[task])
+                raise ValueError(f"metric '{self.name}': loss '{self.loss}' does not fit {task}, which takes {known}")
 
     def value(self, y: Array, prediction: Array) -> float:
-        return float(self._value(y, prediction))
+        """The figure that the competition prints."""
+        return float(self.function(y, prediction))
 
     def score(self, y: Array, prediction: Array) -> float:
         """The metric turned so that higher is better."""
@@ -67,10 +87,10 @@ _CLASSES = frozenset({"binary", "multiclass"})
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
-        Metric("rmse", False, _REGRESSION, sk.root_mean_squared_error),
-        Metric("mae", False, _REGRESSION, sk.mean_absolute_error),
-        Metric("auc", True, _CLASSES, _auc),
-        Metric("logloss", False, _CLASSES, _logloss),
-        Metric("accuracy", True, _CLASSES, _accuracy),
+        Metric("rmse", False, _REGRESSION, "squared", sk.root_mean_squared_error),
+        Metric("mae", False, _REGRESSION, "absolute", sk.mean_absolute_error),
+        Metric("auc", True, _CLASSES, "log", _auc),
+        Metric("logloss", False, _CLASSES, "log", _logloss),
+        Metric("accuracy", True, _CLASSES, "log", _accuracy),
     )
 }

@@ -1,17 +1,19 @@
 """CatBoost on the native features, categories as such, stopped early on the fold's stop rows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoost, Pool
 from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Native, Rows
+from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
+
+if TYPE_CHECKING:
+    from catboost import Pool
 
 
 class Params(Strict):
@@ -29,17 +31,24 @@ class Params(Strict):
     od_wait: int = Field(50, ge=1)
 
 
-def objective(task: str, n_classes: int, metric: str) -> dict[str, Any]:
-    """What is minimized, and what early stopping watches."""
-    if task == "multiclass":
-        return {"loss_function": "MultiClass", "classes_count": n_classes}
-    if task == "binary":
-        return {"loss_function": "Logloss"}
-    return {"loss_function": "MAE" if metric == "mae" else "RMSE"}
+OBJECTIVES = {  # what is minimized, and what early stopping watches
+    ("regression", "squared"): {"loss_function": "RMSE"},
+    ("regression", "absolute"): {"loss_function": "MAE"},
+    ("binary", "log"): {"loss_function": "Logloss"},
+    ("multiclass", "log"): {"loss_function": "MultiClass"},
+}
 
 
-def _pool(native: Native, rows: Rows, y: NDArray[Any] | None = None) -> Pool:
+def objective(view: FoldView) -> dict[str, Any]:
+    """The view's task and loss in CatBoost's options."""
+    classes = {"classes_count": view.n_classes} if view.task == "multiclass" else {}
+    return OBJECTIVES[view.task, view.loss] | classes
+
+
+def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "Pool":
     """Categories must come as integers, so a frame rather than one matrix of floats."""
+    from catboost import Pool
+
     n_cat = native.x_cat.shape[1]
     parts = [native.x_cat[rows], *(block[rows].astype(np.float32) for block in native.x_num)]
     frame = pd.concat([pd.DataFrame(part) for part in parts], axis=1)
@@ -54,11 +63,13 @@ class CatBoostModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
+        from catboost import CatBoost
+
         self._native, self._task = view.native(), view.task
         fit, stop = view.split
         self._model = CatBoost(
             {
-                **objective(view.task, view.n_classes, view.metric),
+                **objective(view),
                 **self._params.model_dump(),
                 "bootstrap_type": "Bernoulli",
                 "random_seed": self._seed,
@@ -70,7 +81,7 @@ class CatBoostModel:
         watched = _pool(self._native, view.train[stop], view.y[stop])
         self._model.fit(_pool(self._native, view.train[fit], view.y[fit]), eval_set=watched, use_best_model=True)
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
+    def predict(self, rows: RowNumbers) -> NDArray[Any]:
         kind = "RawFormulaVal" if self._task == "regression" else "Probability"
         prediction = np.asarray(self._model.predict(_pool(self._native, rows), prediction_type=kind))
         return prediction[:, 1] if self._task == "binary" else prediction

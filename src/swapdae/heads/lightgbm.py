@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Rows
-from swapdae.modelling.head import Trial, table
+from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.head import Trial
 
 WIDE = 256  # columns from which building histograms column by column is the faster
 
@@ -34,14 +33,18 @@ class Params(Strict):
     patience: int = Field(50, ge=1)
 
 
-def objective(task: str, n_classes: int, metric: str) -> dict[str, Any]:
-    """What is minimized, and what early stopping watches."""
-    if task == "multiclass":
-        return {"objective": "multiclass", "metric": "multi_logloss", "num_class": n_classes}
-    if task == "binary":
-        return {"objective": "binary", "metric": "binary_logloss"}
-    loss = "regression_l1" if metric == "mae" else "regression"
-    return {"objective": loss, "metric": "l1" if metric == "mae" else "l2"}
+OBJECTIVES = {  # what is minimized, and what early stopping watches
+    ("regression", "squared"): {"objective": "regression", "metric": "l2"},
+    ("regression", "absolute"): {"objective": "regression_l1", "metric": "l1"},
+    ("binary", "log"): {"objective": "binary", "metric": "binary_logloss"},
+    ("multiclass", "log"): {"objective": "multiclass", "metric": "multi_logloss"},
+}
+
+
+def objective(view: FoldView) -> dict[str, Any]:
+    """The view's task and loss in LightGBM's options."""
+    classes = {"num_class": view.n_classes} if view.task == "multiclass" else {}
+    return OBJECTIVES[view.task, view.loss] | classes
 
 
 class LightGBMModel:
@@ -51,11 +54,13 @@ class LightGBMModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
+        import lightgbm as lgb
+
         native, (fit, stop) = view.native(), view.split
-        x = table(native, view.train)
+        x = native.table(view.train)
         layout = {"force_col_wise": True} if x.shape[1] >= WIDE else {"force_row_wise": True}
         options: dict[str, Any] = {
-            **objective(view.task, view.n_classes, view.metric),
+            **objective(view),
             **self._params.model_dump(exclude={"n_estimators", "patience"}),
             **layout,  # one is named, else a timing decides and with it the rounding
             "bagging_freq": 1,
@@ -71,8 +76,8 @@ class LightGBMModel:
         self._booster = lgb.train(options, train, self._params.n_estimators, valid_sets=[watched], callbacks=[stopping])
         self._native = native
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
-        return np.asarray(self._booster.predict(table(self._native, rows), num_iteration=self._booster.best_iteration))
+    def predict(self, rows: RowNumbers) -> NDArray[Any]:
+        return np.asarray(self._booster.predict(self._native.table(rows), num_iteration=self._booster.best_iteration))
 
     def gain(self) -> dict[str, float]:
         """The total gain of the splits on each column, up to the best round."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from swapdae.base.errors import UserError
 from swapdae.base.models import Strict
 from swapdae.modelling.cross_fit import Array, FoldView
-from swapdae.modelling.features import Rows
+from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
 
 
@@ -47,7 +47,7 @@ class MLPModel:
         params, device = self._params, resolve_device(view.device)
         fit, stop = ((view.train[part], view.y[part]) for part in view.split)
         config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
-        objective = Objective.of(fit[1], view.task, view.n_classes, absolute=view.metric == "mae")
+        objective = Objective.of(fit[1], view.task, view.n_classes, view.loss)
         if not params.fine_tune:
             self._fitted = fit_mlp(view.dense(), fit, stop, objective, config, seed=self._seed, device=device)
             return
@@ -70,7 +70,7 @@ class MLPModel:
             device=device,
         )
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: RowNumbers) -> Array:
         return self._fitted.predict(rows)
 
 

@@ -10,26 +10,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from swapdae.competition.config import Task
+from swapdae.competition.metrics import Loss
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """absolute: a regression's loss is the absolute error, not the squared. mean, deviation: of a regression's target
-    on the rows that are fitted on; else 0 and 1."""
+    """loss_name: what the metric asks for; it tells a regression's two losses apart. mean, deviation: of a regression's
+    target on the rows that are fitted on; else 0 and 1."""
 
     task: Task
     n_classes: int
-    absolute: bool
+    loss_name: Loss
     mean: float
     deviation: float
 
     @staticmethod
-    def of(y: Array, task: Task, n_classes: int, absolute: bool) -> "Objective":
+    def of(y: Array, task: Task, n_classes: int, loss_name: Loss) -> "Objective":
         """y: the targets of the rows that are fitted on."""
         mean, deviation = (float(y.mean()), float(y.std()) or 1.0) if task == "regression" else (0.0, 1.0)
-        return Objective(task, n_classes, absolute, mean, deviation)
+        return Objective(task, n_classes, loss_name, mean, deviation)
 
     @property
     def d_out(self) -> int:
@@ -49,7 +50,7 @@ class Objective:
         each = y[:, None].expand(output.shape[:2])
         if self.task == "binary":
             return F.binary_cross_entropy_with_logits(output[..., 0], each)
-        return F.l1_loss(output[..., 0], each) if self.absolute else F.mse_loss(output[..., 0], each)
+        return F.l1_loss(output[..., 0], each) if self.loss_name == "absolute" else F.mse_loss(output[..., 0], each)
 
     def prediction(self, output: Tensor) -> Tensor:
         """(batch,) or (batch, n_classes): the mean over members, in the target's own units."""

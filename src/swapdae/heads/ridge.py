@@ -9,7 +9,7 @@ from pydantic import Field
 from swapdae.base.models import Strict
 from swapdae.modelling import moments
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Rows
+from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
 
 
@@ -30,7 +30,7 @@ class RidgeModel:
         self._view = view
         self._solution = view.ridge([self._params.alpha], self._params.scale)
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
+    def predict(self, rows: RowNumbers) -> NDArray[Any]:
         prediction: NDArray[Any] = moments.predict(self._view.dense(), rows, self._solution)[0]
         if self._view.task == "regression":
             return prediction[:, 0]

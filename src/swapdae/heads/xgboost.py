@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Native, Rows
-from swapdae.modelling.head import Trial, table
+from swapdae.modelling.features import Native, RowNumbers
+from swapdae.modelling.head import Trial
 
 
 class Params(Strict):
@@ -28,14 +27,18 @@ class Params(Strict):
     patience: int = Field(50, ge=1)
 
 
-def objective(task: str, n_classes: int, metric: str) -> dict[str, Any]:
-    """What is minimized, and what early stopping watches."""
-    if task == "multiclass":
-        return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": n_classes}
-    if task == "binary":
-        return {"objective": "binary:logistic", "eval_metric": "logloss"}
-    loss = "reg:absoluteerror" if metric == "mae" else "reg:squarederror"
-    return {"objective": loss, "eval_metric": "mae" if metric == "mae" else "rmse"}
+OBJECTIVES = {  # what is minimized, and what early stopping watches
+    ("regression", "squared"): {"objective": "reg:squarederror", "eval_metric": "rmse"},
+    ("regression", "absolute"): {"objective": "reg:absoluteerror", "eval_metric": "mae"},
+    ("binary", "log"): {"objective": "binary:logistic", "eval_metric": "logloss"},
+    ("multiclass", "log"): {"objective": "multi:softprob", "eval_metric": "mlogloss"},
+}
+
+
+def objective(view: FoldView) -> dict[str, Any]:
+    """The view's task and loss in XGBoost's options."""
+    classes = {"num_class": view.n_classes} if view.task == "multiclass" else {}
+    return OBJECTIVES[view.task, view.loss] | classes
 
 
 def _columns(native: Native) -> dict[str, Any]:
@@ -51,12 +54,14 @@ class XGBoostModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
+        import xgboost as xgb
+
         native, (fit, stop) = view.native(), view.split
-        x, columns = table(native, view.train), _columns(native)
+        x, columns = native.table(view.train), _columns(native)
         train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
         watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
         options = {
-            **objective(view.task, view.n_classes, view.metric),
+            **objective(view),
             **self._params.model_dump(exclude={"n_estimators", "patience"}),
             "tree_method": "hist",
             "seed": self._seed,
@@ -73,8 +78,10 @@ class XGBoostModel:
         )
         self._native = native
 
-    def predict(self, rows: Rows) -> NDArray[Any]:
-        x = xgb.DMatrix(table(self._native, rows), **_columns(self._native))
+    def predict(self, rows: RowNumbers) -> NDArray[Any]:
+        import xgboost as xgb
+
+        x = xgb.DMatrix(self._native.table(rows), **_columns(self._native))
         return np.asarray(self._booster.predict(x, iteration_range=(0, self._booster.best_iteration + 1)))
 
 

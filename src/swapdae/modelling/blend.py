@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from swapdae.competition.metrics import Metric
+from swapdae.encoding.one_hot import one_hot
 
 Array = NDArray[Any]
 STEPS = 40  # of hill climbing at most: weights are multiples of 1/40 or coarser
@@ -30,7 +31,7 @@ def nnls_weights(oofs: Array, y: Array) -> Array:
     Minimizing |Ru|^2 + c^2 (sum u - 1)^2 over u >= 0, R holding the heads' residuals, gives the best such
     weights times a factor, whatever c is; so one non-negative least squares, normalised, is exact.
     """
-    target = (y[:, None] == np.arange(oofs.shape[2])).astype(np.float64) if oofs.ndim == 3 else y
+    target = one_hot(y, oofs.shape[2]) if oofs.ndim == 3 else y
     residuals = (oofs - target).reshape(len(oofs), -1).T
     triangle = np.linalg.qr(residuals, mode="r")  # same norms, (n_heads, n_heads)
     c = float(np.abs(triangle).max()) or 1.0
@@ -64,6 +65,18 @@ METHODS: dict[str, Callable[[Array, Array, Metric], Array]] = {
 }
 
 
+def cross_fitted_blend(oofs: Array, y: Array, folds: Array, weigh: Callable[[Array, Array], Array]) -> Array:
+    """Each fold's rows blended by weights of the other folds' rows: (n,) or (n, n_classes).
+
+    weigh: (oofs, y) of some rows -> weights.
+    """
+    blended: Array = np.full_like(oofs[0], np.nan)
+    for fold in np.unique(folds):
+        mine = folds == fold
+        blended[mine] = combine(oofs[:, mine], weigh(oofs[:, ~mine], y[~mine]))
+    return blended
+
+
 @dataclass(frozen=True, eq=False)
 class Blend:
     """method, weights: fitted on all rows. oof: blended by `weights`; score: of it, in-sample.
@@ -90,17 +103,13 @@ def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Met
     The method is one choice of two, which flatters the cross-fitted score by next to nothing.
     """
     stacked = np.stack([np.asarray(oof, dtype=np.float64) for oof in oofs])
-    crossed = {name: _cross_fitted(stacked, y, folds, metric, name) for name in METHODS}
-    scores = {name: metric.score(y, oof) for name, oof in crossed.items()}
+
+    def crossed(method: str) -> Array:
+        return cross_fitted_blend(stacked, y, folds, lambda oofs, y: METHODS[method](oofs, y, metric))
+
+    blended = {method: crossed(method) for method in METHODS}
+    scores = {name: metric.score(y, oof) for name, oof in blended.items()}
     method = max(scores, key=scores.__getitem__)
     weights = METHODS[method](stacked, y, metric)
     oof = combine(stacked, weights)
-    return Blend(method, weights, oof, metric.score(y, oof), crossed[method], scores)
-
-
-def _cross_fitted(oofs: Array, y: Array, folds: Array, metric: Metric, method: str) -> Array:
-    out: Array = np.full_like(oofs[0], np.nan)
-    for fold in np.unique(folds):
-        mine = folds == fold
-        out[mine] = combine(oofs[:, mine], METHODS[method](oofs[:, ~mine], y[~mine], metric))
-    return out
+    return Blend(method, weights, oof, metric.score(y, oof), blended[method], scores)

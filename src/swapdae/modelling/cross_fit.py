@@ -12,8 +12,9 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from swapdae.base.device import DeviceName
 from swapdae.competition.config import Task
-from swapdae.competition.metrics import Metric
-from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, Rows
+from swapdae.competition.metrics import Loss, Metric
+from swapdae.encoding.one_hot import one_hot
+from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
@@ -33,19 +34,20 @@ class FoldView:
     """What a head may see of one fold. It holds targets of the train rows only.
 
     train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
-    numbers for classes. native, dense: the fold's features of all rows. ridge: (alphas, scale) -> ridge
-    fitted on all the fold's train rows, even where `train` is a sample of them: moments of a sample would
-    cost more, not less. pretrained: the autoencoder whose features these are; None where they are not one's alone.
+    numbers for classes. loss: what the metric has heads minimize. native, dense: the fold's features of all rows.
+    ridge: (alphas, scale) -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
+    of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
+    not one's alone.
     """
 
     fold: int
-    train: Rows
-    held_out: Rows
-    test: Rows
+    train: RowNumbers
+    held_out: RowNumbers
+    test: RowNumbers
     y: Array
     task: Task
     n_classes: int
-    metric: str
+    loss: Loss
     seed: int
     device: DeviceName
     native: Callable[[], Native]
@@ -75,7 +77,7 @@ class Model(Protocol):
     def fit(self, view: FoldView) -> None:
         """Fits on view.train."""
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: RowNumbers) -> Array:
         """(n,) for regression and binary (probability of class 1), (n, n_classes) for multiclass."""
 
 
@@ -104,6 +106,8 @@ class Problem:
             raise ValueError(f"y {self.y.shape} and folds {self.folds.shape} must both be (n_train,)")
         if self.n_folds < 2 or not np.array_equal(np.unique(self.folds), np.arange(self.n_folds)):
             raise ValueError("folds must be numbered from 0, without gaps, and be two at least")
+        if self.task not in self.metric.tasks:
+            raise ValueError(f"metric '{self.metric.name}' does not fit task '{self.task}'")
 
     @property
     def n_folds(self) -> int:
@@ -113,7 +117,7 @@ class Problem:
     def moments(self) -> FoldMoments:
         """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
         many = self.task == "multiclass"
-        targets = self.y[:, None] == np.arange(self.n_classes) if many else self.y
+        targets = one_hot(self.y, self.n_classes) if many else self.y
         return FoldMoments(self.features.dense, targets, self.folds, self.features.shared, n_penalties=self.n_penalties)
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
@@ -130,7 +134,7 @@ class Problem:
             y=self.y[train],
             task=self.task,
             n_classes=self.n_classes,
-            metric=self.metric.name,
+            loss=self.metric.loss,
             seed=self.seed,
             device=self.device,
             native=partial(self.features.native, fold),
@@ -178,7 +182,7 @@ def cross_fit(
         oof[view.held_out] = _checked(model.predict(view.held_out), (len(view.held_out), *width), where)
         if test is not None and problem.n_test:
             test += _checked(model.predict(view.test), test.shape, where) / problem.n_folds
-        scores.append(fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
+        scores.append(_fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
         if on_fold is not None:
             on_fold(fold, scores[-1])
     return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y, oof))
@@ -192,7 +196,13 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
     return prediction
 
 
-def fold_score(metric: Metric, y: Array, prediction: Array) -> float:
+def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array) -> Array:
+    """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class."""
+    held_out = [folds == fold for fold in np.unique(folds)]
+    return np.array([metric.value_of(_fold_score(metric, y[rows], prediction[rows])) for rows in held_out])
+
+
+def _fold_score(metric: Metric, y: Array, prediction: Array) -> float:
     """The metric's score of a fold's rows. AUC needs every class, and a small fold may lack one: then NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)

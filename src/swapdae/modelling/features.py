@@ -18,7 +18,7 @@ from swapdae.autoencoder.config import DaeConfig
 from swapdae.encoding.encoder import Codes, Encoder, Layout
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Native:
     n_levels: tuple[int, ...]
     x_num: tuple[FloatArray, ...]
     names: tuple[str, ...]
+
+    def table(self, rows: RowNumbers) -> NDArray[np.float32]:
+        """(len(rows), columns): codes, then numbers, as one float32 matrix (exact for codes below 2^24)."""
+        return np.concatenate([block[rows].astype(np.float32) for block in (self.x_cat, *self.x_num)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class RawFeatures:
         frame: pd.DataFrame,
         categorical: tuple[str, ...],
         numerical: tuple[str, ...],
-        fit_rows: Sequence[Rows],
+        fit_rows: Sequence[RowNumbers],
     ) -> None:
         self._frame, self._categorical, self._numerical, self._fit_rows = (
             frame,

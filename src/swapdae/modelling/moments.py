@@ -27,7 +27,7 @@ NOISE = float(np.finfo(np.float64).eps)  # per column; eigenvalues are rounding 
 class Moments:
     """Sums over some rows. `gram` is that of z = [x - shift, 1, y - shift], (d + 1 + k) square.
 
-    low, high: (d,) extremes of x - shift; they tell a constant column exactly, which a rounded variance
+    low, high: (d,) extremes of x - shift; they show exactly which column is constant, which a rounded variance
     cannot.
     """
 
@@ -37,13 +37,21 @@ class Moments:
     x_shift: Array
     y_shift: Array
 
+    @staticmethod
+    def of_no_rows(x_shift: Array, y_shift: Array) -> "Moments":
+        """To be added to. x_shift: (d,), y_shift: (k,)."""
+        d, k = len(x_shift), len(y_shift)
+        return Moments(np.zeros((d + 1 + k, d + 1 + k)), np.full(d, np.inf), np.full(d, -np.inf), x_shift, y_shift)
+
     def __add__(self, other: "Moments") -> "Moments":
         """Moments of both sets of rows, taken about the same shifts."""
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
         return Moments(self.gram + other.gram, low, high, self.x_shift, self.y_shift)
 
     def add_rows(self, x: Array, y: Array, weights: Array) -> None:
-        """Adds shifted rows in place."""
+        """Adds rows in place. x: (n, d) float64, is shifted in place; y: (n, k); weights: (n,)."""
+        x -= self.x_shift
+        y = y - self.y_shift
         np.minimum(self.low, x.min(axis=0), out=self.low)
         np.maximum(self.high, x.max(axis=0), out=self.high)
         z = np.column_stack([x, np.ones(len(x)), y])
@@ -83,21 +91,23 @@ def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: 
     """Moments of the rows of each label 0..n_labels-1, in one pass; rows labelled -1 are left out.
 
     y: (n,) or (n, k), labels and weights (n,); the features may have more rows than that (those of the test
-    set). All columns are taken about a rough mean, so that products lose nothing to large offsets.
+    set). All columns are taken about a rough mean, so that products lose nothing to large offsets. Raises ValueError
+    where no row is left.
     """
     y = np.asarray(y, dtype=np.float64).reshape(len(labels), -1)
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     labels = np.where(weights > 0, labels, -1)
-    y_shift = y[labels >= 0].mean(axis=0)
-    parts: list[Moments] = []
-    for label in range(n_labels):  # one after another: adding up a Gram matrix costs as much as 500 rows' products
-        rows = np.flatnonzero(labels == label)
+    chosen = [np.flatnonzero(labels == label) for label in range(n_labels)]
+    if not (labels >= 0).any():
+        raise ValueError("no row has a label and a weight above 0")
+    first = chosen[labels[labels >= 0].min()]
+    _, x = next(_row_blocks(blocks, first))
+    x_shift, y_shift = x.mean(axis=0), y[labels >= 0].mean(axis=0)
+    parts = [Moments.of_no_rows(x_shift, y_shift) for _ in range(n_labels)]
+    # One label after another: adding up a Gram matrix costs as much as 500 rows' products.
+    for part, rows in zip(parts, chosen, strict=True):
         for at, x in _row_blocks(blocks, rows):
-            if not parts:
-                x_shift, size, edge = x.mean(axis=0), x.shape[1] + 1 + y.shape[1], np.full(x.shape[1], np.inf)
-                parts = [Moments(np.zeros((size, size)), edge.copy(), -edge, x_shift, y_shift) for _ in range(n_labels)]
-            x -= x_shift
-            parts[label].add_rows(x, y[rows[at]] - y_shift, weights[rows[at]])
+            part.add_rows(x, y[rows[at]], weights[rows[at]])
     return parts
 
 

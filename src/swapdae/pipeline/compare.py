@@ -1,8 +1,6 @@
 """Experiments side by side: their scores, and paired differences over folds with their uncertainty.
 
 Experiments of one competition share its folds, so they are compared fold by fold, on the train rows that all have.
-Fold scores are not independent, for their training rows overlap: the interval widens the variance of the mean by the
-ratio of held-out to training rows, 1/(K - 1) (Nadeau and Bengio, "Inference for the generalization error", 2003).
 """
 
 from collections.abc import Sequence
@@ -11,28 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from swapdae.base.errors import UserError
 from swapdae.base.text import markdown_table
-from swapdae.modelling.cross_fit import fold_score
+from swapdae.modelling.cross_fit import fold_values
+from swapdae.modelling.paired import paired_difference
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
 
 Array = NDArray[Any]
 Comparison = dict[str, Any]
-
-
-def paired_difference(one: Array, other: Array) -> tuple[float, float, float]:
-    """Mean of other - one over folds, (K,) each, and its 95% interval; NaN bounds under two folds."""
-    differences = np.asarray(other) - np.asarray(one)
-    differences = differences[~np.isnan(differences)]
-    k, mean = len(differences), float(differences.mean()) if len(differences) else float("nan")
-    if k < 2:
-        return mean, float("nan"), float("nan")
-    error = float(np.sqrt(differences.var(ddof=1) * (1 / k + 1 / (k - 1))))
-    half = float(t.ppf(0.975, k - 1)) * error
-    return mean, mean - half, mean + half
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
@@ -54,8 +40,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     for run, oof in zip(runs, oofs, strict=True):
         _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
         y, folds, mine = run.data.table.y[at], run.data.folds[at], oof[at]
-        held_out = [folds == k for k in np.unique(folds)]
-        values = np.array([metric.value_of(fold_score(metric, y[rows], mine[rows])) for rows in held_out])
+        values = fold_values(metric, y, mine, folds)
         first = values if first is None else first
         scores = scores_of(run)
         found[run.experiment.name] = {

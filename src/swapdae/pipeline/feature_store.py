@@ -17,11 +17,11 @@ from swapdae.autoencoder.config import DaeConfig
 from swapdae.encoding.encoder import Codes, Encoder, Layout
 from swapdae.experiment.config import View
 from swapdae.modelling.cross_fit import Problem
-from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, Rows
+from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, RowNumbers
 from swapdae.pipeline.run import Run
 
 
-def label_free_rows(config: DaeConfig, folds: NDArray[Any], n_test: int) -> list[Rows]:
+def label_free_rows(config: DaeConfig, folds: NDArray[Any], n_test: int) -> list[RowNumbers]:
     """The rows that steps without labels may be fitted on: one selection for all folds, or one per fold.
 
     folds: (n_train,). "transductive": all rows. "per_fold": without a fold's held-out rows, and without test rows where
@@ -46,7 +46,7 @@ class FeatureStore:
     run: Run
 
     @cached_property
-    def rows(self) -> list[Rows]:
+    def rows(self) -> list[RowNumbers]:
         """See label_free_rows; one selection for each autoencoder."""
         data = self.run.data
         return label_free_rows(self.run.experiment.dae, data.folds, data.table.n_test)

@@ -21,9 +21,9 @@ from swapdae.base.device import Device
 from swapdae.encoding.encoder import Encoder
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Problem, cross_fit
-from swapdae.modelling.features import FloatArray, LoadedFeatures, Rows
+from swapdae.modelling.features import FloatArray, LoadedFeatures, RowNumbers
 from swapdae.modelling.head import Trial
-from swapdae.modelling.tuning import Report, TrialResult, search
+from swapdae.modelling.tuning import OnStep, OnTrial, TrialResult, search
 
 LOWEST, HIGHEST = 0.01, 0.95  # the rates that are searched, on a logarithmic scale
 ALPHAS = 100.0, 1e3, 10.0, 1.0  # penalties; features are judged by the best. The first decides on pruning by fold
@@ -44,7 +44,7 @@ class Trainings:
     frame: pd.DataFrame
     categorical: tuple[str, ...]
     numerical: tuple[str, ...]
-    fit_rows: Sequence[Rows]
+    fit_rows: Sequence[RowNumbers]
     problem: Problem
     config: DaeConfig
     device: Device
@@ -54,16 +54,16 @@ class Trainings:
     def shared(self) -> bool:
         return len(self.fit_rows) == 1
 
-    def score(self, noise: NoiseConfig, report: Report | None = None) -> float:
+    def score(self, noise: NoiseConfig, on_step: OnStep | None = None) -> float:
         """The metric's score of ridge, out of fold, on features trained with `noise`.
 
-        report: called with an early epoch and the score there or, with an autoencoder per fold, with the fold and the
+        on_step: called with an early epoch and the score there or, with an autoencoder per fold, with the fold and the
         score of its held-out rows. Raises FloatingPointError where the training diverges.
         """
         config = self.config.model_copy(update={"noise": noise})
-        return self._ridge(lambda fold: self._train(fold, config, report), None if self.shared else report)
+        return self._ridge(lambda fold: self._train(fold, config, on_step), None if self.shared else on_step)
 
-    def _ridge(self, train: Callable[[int], FloatArray], report: Report | None = None) -> float:
+    def _ridge(self, train: Callable[[int], FloatArray], on_step: OnStep | None = None) -> float:
         ridge = HEADS["ridge"]
         problem = replace(
             self.problem,
@@ -73,11 +73,11 @@ class Trainings:
         scores = []
         for alpha in ALPHAS:
             make = ridge.factory(ridge.params.model_validate({"alpha": alpha}), problem.seed)
-            on_fold = report if alpha == ALPHAS[0] else None
+            on_fold = on_step if alpha == ALPHAS[0] else None
             scores.append(cross_fit(problem, make, on_fold, name="ridge", with_test=False).score)
         return max(scores)
 
-    def _train(self, fold: int, config: DaeConfig, report: Report | None) -> FloatArray:
+    def _train(self, fold: int, config: DaeConfig, on_step: OnStep | None) -> FloatArray:
         rows, seed, epochs = self.fit_rows[fold], self.problem.seed, config.training.epochs
         encoder = Encoder(self.categorical, self.numerical, config.numerical, seed).fit(self.frame.iloc[rows])
         codes = encoder.transform(self.frame)
@@ -88,8 +88,8 @@ class Trainings:
         def look(model: Autoencoder, epoch: Epoch) -> None:
             self.on_epoch(epoch)
             early = max(1, round(EARLY * epochs))
-            if report is not None and self.shared and epoch.epoch == early < epochs:
-                report(early, self._ridge(lambda fold: read(model)))
+            if on_step is not None and self.shared and epoch.epoch == early < epochs:
+                on_step(early, self._ridge(lambda fold: read(model)))
 
         model, _ = fit_autoencoder(
             codes[rows],
@@ -123,7 +123,7 @@ def search_noise(
     trials: int,
     storage_file: Path,
     key: str,
-    on_trial: Callable[[TrialResult, int], None] | None = None,
+    on_trial: OnTrial | None = None,
 ) -> tuple[TrialResult, ...]:
     """All finished trials, their params a NoiseConfig with a rate for every column; unit and donor stay as configured.
 

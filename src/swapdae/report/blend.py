@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.text import shortened
 from swapdae.competition.metrics import Metric
-from swapdae.modelling.blend import combine, nnls_weights
+from swapdae.modelling.blend import cross_fitted_blend, nnls_weights
 from swapdae.report.drawing import bars, bars_height, matrix, picture
 from swapdae.report.page import Picture, Section, left_out
 from swapdae.report.stage_results import StageResults
@@ -64,11 +64,7 @@ def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric) -> list[f
     """
 
     def score(chosen: Array) -> float:
-        out = np.empty_like(oofs[0])
-        for fold in np.unique(folds):
-            mine = folds == fold
-            out[mine] = combine(chosen[:, mine], nnls_weights(chosen[:, ~mine], y[~mine]))
-        return metric.score(y, out)
+        return metric.score(y, cross_fitted_blend(chosen, y, folds, nnls_weights))
 
     whole = score(oofs)
     return [whole - score(np.delete(oofs, i, axis=0)) for i in range(len(oofs))]

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from swapdae.base.text import shortened
-from swapdae.modelling.cross_fit import fold_score
+from swapdae.modelling.cross_fit import fold_values
 from swapdae.report.drawing import BLUE, ORANGE, named_rows, picture
 from swapdae.report.page import Grid, Headline, Picture, Section, listed, text_of
 from swapdae.report.stage_results import StageResults
@@ -70,21 +70,17 @@ def section(found: StageResults) -> Section:
         text.append(f"Stale, made with another configuration or other data than there is now: {listed(stale)}.")
     if drifted := [name for name, state in found.states.items() if state.drift]:
         text.append(f"Made by other code or libraries than there are now, see Provenance: {listed(drifted)}.")
-    values = fold_values(found)
+    values = values_by_fold(found)
     pictures = (_folds_picture(found, values),) if values else ()
     return Section("Result", tuple(text), (grid,), pictures)
 
 
-def fold_values(found: StageResults) -> dict[str, Array]:
+def values_by_fold(found: StageResults) -> dict[str, Array]:
     """(n_folds,) metric of every head and of the blend, cross-fitted; NaN where a fold lacks a class."""
     if found.table is None or found.folds is None:
         return {}
     y, folds, metric = found.table.y, found.folds, found.competition.metric_of
-    held_out = [folds == k for k in np.unique(folds)]
-    return {
-        name: np.array([metric.value_of(fold_score(metric, y[mine], oof[mine])) for mine in held_out])
-        for name, oof in found.oofs.items()
-    }
+    return {name: fold_values(metric, y, oof, folds) for name, oof in found.oofs.items()}
 
 
 def _folds_picture(found: StageResults, values: dict[str, Array]) -> Picture:

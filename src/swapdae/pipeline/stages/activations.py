@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import NoiseConfig
 from swapdae.competition.folds import train_rows
+from swapdae.encoding.one_hot import one_hot
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -179,7 +180,7 @@ def _ablation(
         return None
     config, seed, table = run.experiment.activations, run.experiment.seed, run.data.table
     y = table.y[rows]
-    targets = y if run.competition.task == "regression" else y[:, None] == np.arange(len(table.classes))
+    targets = y if run.competition.task == "regression" else one_hot(y, len(table.classes))
     filled, sets, controls = _sets(counts, labels, config.specialised, seed)
     found = ablate(x, targets, run.data.folds[rows], [*sets, *controls], ALPHAS)
     raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.data.folds[rows], [], ALPHAS)

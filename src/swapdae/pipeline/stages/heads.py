@@ -47,7 +47,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
     return {
-        **({"device": _device(run)} if head.is_network else {}),
+        **({"device": _device(run)} if head.uses_device else {}),
         metric.name: value,
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": list(config.features),

@@ -102,7 +102,8 @@ def _importances(run: Run) -> dict[str, dict[str, float]]:
         return {}
     from swapdae.modelling.tuning import importances
 
-    return {name: importances(file, run.experiment.seed) for name, file in files.items()}
+    heads, seed = run.experiment.heads, run.experiment.seed
+    return {name: importances(file, heads[name].trials, seed) for name, file in files.items()}
 
 
 KIND = StageKind(

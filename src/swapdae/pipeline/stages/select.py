@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.folds import train_rows
+from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.moments import FoldMoments, Moments, accumulate
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.kind import StageKind
@@ -74,7 +75,7 @@ def _greedy(run: Run, store: FeatureStore) -> Iterator[list[int]]:
 
 def _supervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
     y, features = run.data.table.y, store.view("dae")
-    targets = y[:, None] == np.arange(len(run.data.table.classes)) if run.competition.task == "multiclass" else y
+    targets = one_hot(y, len(run.data.table.classes)) if run.competition.task == "multiclass" else y
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run, store))] = 1
     folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, weights)

@@ -16,7 +16,7 @@ from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
 from swapdae.experiment.stage_report import read_report
 from swapdae.heads import HEADS
-from swapdae.pipeline.compare import paired_difference
+from swapdae.modelling.paired import paired_difference
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.kind import StageKind, told_or_recorded
 from swapdae.pipeline.plan import Plan

@@ -40,13 +40,11 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     config, metric = run.experiment.heads[name], run.competition.metric_of
     with _progress(name, config.trials) as bar:
 
-        def show(result: TrialResult, n_finished: int) -> None:
-            if result.score is not None:
-                scores.append(result.score)
+        def show(history: tuple[TrialResult, ...]) -> None:
+            scores = [result.score for result in history if result.score is not None]
             best = f"{metric.value_of(max(scores)):.5f}" if scores else "-"
-            bar.update(bar.task_ids[0], completed=n_finished, best=best)
+            bar.update(bar.task_ids[0], completed=len(history), best=best)
 
-        scores: list[float] = []
         found = tune(
             FeatureStore(run).problem(config.features, n_penalties=config.trials),
             HEADS[config.kind],

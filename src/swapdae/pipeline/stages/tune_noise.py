@@ -103,9 +103,10 @@ def _searched(
     from swapdae.modelling.tuning import TrialResult, best_of
     from swapdae.pipeline.noise_search import PUBLISHED, groups_of, search_noise
 
-    def show(result: TrialResult, n_finished: int) -> None:
-        said = "pruned" if result.score is None else f"{metric.name} {metric.value_of(result.score):.5f}"
-        run.say(f"{NAME}: trial {n_finished}/{effort.trials}: {said}, {result.seconds:.0f} s")
+    def show(history: tuple[TrialResult, ...]) -> None:
+        last = history[-1]
+        value = "pruned" if last.score is None else f"{metric.name} {metric.value_of(last.score):.5f}"
+        run.say(f"{NAME}: trial {len(history)}/{effort.trials}: {value}, {last.seconds:.0f} s")
 
     metric, trainings = run.competition.metric_of, trainings_of(run, effort)
     groups = groups_of(shares, trainings, effort.groups)

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM held back to a moment at which the work can be saved."""
+"""Ctrl-C and SIGTERM held back to a moment at which the work can be saved, or at which the signal cannot be lost.
+
+It can be: Python prints and drops an exception that a handler raises inside a finalizer or a weak reference's callback,
+and libraries that keep many of these, as SQLAlchemy does, run into it.
+"""
 
 import signal
 import threading
@@ -52,7 +56,7 @@ class DeferredSignals:
         self.deliver()
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
-        again = self.pending
+        second = self.pending
         self._pending = number
-        if again:
+        if second:
             self.deliver()

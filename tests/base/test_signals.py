@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from swapdae.autoencoder.deferred_signals import DeferredSignals
+from swapdae.base.signals import DeferredSignals
 
 
 @pytest.fixture

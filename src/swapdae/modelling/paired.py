@@ -1,0 +1,26 @@
+"""Paired differences over folds, with their uncertainty.
+
+Fold scores are not independent, for their training rows overlap: the interval widens the variance of the mean by the
+ratio of held-out to training rows, 1/(K - 1) (Nadeau and Bengio, "Inference for the generalization error", 2003).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+Array = NDArray[Any]
+
+
+def paired_difference(one: Array, other: Array) -> tuple[float, float, float]:
+    """Mean of other - one over folds, (K,) each, and its 95% interval. Folds where either is NaN are left out; the
+    bounds are NaN under two folds."""
+    differences = np.asarray(other) - np.asarray(one)
+    differences = differences[~np.isnan(differences)]
+    k, mean = len(differences), float(differences.mean()) if len(differences) else float("nan")
+    if k < 2:
+        return mean, float("nan"), float("nan")
+    error = float(np.sqrt(differences.var(ddof=1) * (1 / k + 1 / (k - 1))))
+    half = float(t.ppf(0.975, k - 1)) * error
+    return mean, mean - half, mean + half
