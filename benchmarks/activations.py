@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fresh_process import alone
-from swapdae.pipeline.stage import peak_rss_gb
+from swapdae.base.memory import peak_rss_gb
 from swapdae.study.activations import (
     ROWS,
     containment,

@@ -238,7 +238,7 @@ def main() -> None:
     whole = given.rows, given.epochs or config.training.epochs, given.seeds, given.trials
     rows, epochs, seeds, trials = (4_000, 2, 2, 1) if given.quick else whole
     config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
-    by_kind: dict[str, Strict] = {head.kind: run.start_params(name) for name, head in heads.items()}
+    by_kind: dict[str, Strict] = {head.kind: head.start for head in heads.values()}
     by_kind["mlp"] = equal_steps(by_kind["mlp"], LABELLED * rows / (run.experiment.rows or WHOLE))
     start = {part: by_kind[part.split()[0]] for part in PARTS if not part.startswith("ridge")}
     results = {}

@@ -26,8 +26,8 @@ from swapdae.autoencoder.config import DaeConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.base.device import resolve_device
+from swapdae.base.memory import peak_rss_gb
 from swapdae.encoding.encoder import Codes, Encoder, Layout
-from swapdae.pipeline.stage import peak_rss_gb
 from swapdae.pipeline.stages.dae import write_npy
 
 N_LEVELS, N_NUMBERS = (2, 2, 2, 4, 4, 4, 8, 8, 7, 15), 14

@@ -20,22 +20,20 @@ from typing import Any
 
 import numpy as np
 
+from downloaded import downloaded
 from swapdae.autoencoder.config import NoiseConfig
 from swapdae.autoencoder.noise_rule import HIGHEST, LOWEST, predictability, rule
 from swapdae.autoencoder.position import Epoch
 from swapdae.base.models import read_toml
-from swapdae.base.paths import here
 from swapdae.experiment.config import Experiment
 from swapdae.pipeline.noise_search import PUBLISHED
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import experiment_lock
-from swapdae.pipeline.stages import download
 from swapdae.pipeline.stages.tune_noise import Effort, trainings_of
 
 
 def arms_of(run: Run, found: Path | None) -> dict[str, NoiseConfig]:
     """The noise of every arm, by its name."""
-    own, table = run.experiment.dae.noise, run.table
+    own, table = run.experiment.dae.noise, run.data.table
     told = predictability(table.train, table.categorical, table.numerical)
     ruled = rule(told, own)
     turned = {name: round(LOWEST + HIGHEST - rate, 3) for name, rate in ruled.columns.items()}
@@ -81,13 +79,11 @@ def main() -> None:
     parser.add_argument("--shrink", type=int, default=1, help="divides the body's widths")
     parser.add_argument("--arms", nargs="+", help="only these")
     given = parser.parse_args()
-    run = Run.of(here(), given.experiment)
+    run = downloaded(given.experiment)
     epochs = given.epochs or run.experiment.dae.training.epochs
     effort, seeds = Effort(rows=given.rows, epochs=epochs, shrink=given.shrink), given.seeds
     if given.quick:
         effort, seeds = Effort(rows=5_000, epochs=3, shrink=4), 2
-    with experiment_lock(run.paths.oof(run.experiment.name)):
-        download.main(run)
     arms = {name: noise for name, noise in arms_of(run, given.found).items() if name in (given.arms or [name])}
     results = measure(run, effort, arms, seeds)
     metric = run.competition.metric_of

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
 from fresh_process import alone
+from swapdae.base.memory import peak_rss_gb
 from swapdae.modelling.moments import FoldMoments, predict
-from swapdae.pipeline.stage import peak_rss_gb
 
 N_FOLDS, ALPHAS, REFERENCE_ROWS = 5, np.logspace(0, 5, 30), 30_000
 Array = NDArray[Any]

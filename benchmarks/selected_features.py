@@ -23,17 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from downloaded import downloaded
 from swapdae import ConcreteSelector, DenoisingAutoencoder
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.base.paths import here
 from swapdae.competition.folds import train_rows
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Problem, cross_fit
 from swapdae.modelling.features import FeatureSet, FileFeatures, FoldwiseFeatures, JoinedFeatures, RawFeatures
 from swapdae.modelling.moments import FoldMoments, accumulate
-from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import experiment_lock
-from swapdae.pipeline.stages import download
+from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.selection.greedy import select_by_moments
 
 Array = NDArray[Any]
@@ -106,21 +104,27 @@ class Table:
 
 def prepared(given: argparse.Namespace, folder: Path) -> tuple[Features, FeatureSet, Problem]:
     """The autoencoder trained, its features, the raw ones, and the problem without any."""
-    run = Run.of(here(), "flights")
-    with experiment_lock(run.paths.oof("flights")):
-        download.main(run)
-    rows = train_rows(run.table.n_train, given.rows, given.seed)
-    frame = run.table.train.iloc[rows].reset_index(drop=True)
-    raw = RawFeatures(frame, run.table.categorical, run.table.numerical, [np.arange(len(rows))])
+    run = downloaded("flights")
+    table = run.data.table
+    rows = train_rows(table.n_train, given.rows, given.seed)
+    frame = table.train.iloc[rows].reset_index(drop=True)
+    raw = RawFeatures(frame, table.categorical, table.numerical, [np.arange(len(rows))])
     values: dict[str, Any] = {"body": {"kind": "stack", "width": given.width}, "training": {"epochs": given.epochs}}
     started = time.perf_counter()
     autoencoder = DenoisingAutoencoder(
-        DaeConfig.model_validate(values), categorical=list(run.table.categorical), random_state=given.seed
+        DaeConfig.model_validate(values), categorical=list(table.categorical), random_state=given.seed
     )
     x = autoencoder.fit(frame).transform(frame).astype(np.float16).astype(np.float32)
     print(f"{len(x):,} rows, {x.shape[1]:,} features, autoencoder {time.perf_counter() - started:.1f} s")
     folds = np.random.default_rng(given.seed).permutation(len(rows)) % given.folds
-    whole = replace(run.problem("raw"), features=raw, y=run.table.y[rows], folds=folds, n_test=0, seed=given.seed)
+    whole = replace(
+        FeatureStore(run).problem(["raw"]),
+        features=raw,
+        y=run.data.table.y[rows],
+        folds=folds,
+        n_test=0,
+        seed=given.seed,
+    )
     return Features(x, whole, folder), raw, whole
 
 

@@ -28,6 +28,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from downloaded import downloaded
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.base.device import resolve_device
@@ -37,8 +38,6 @@ from swapdae.competition.folds import draw_folds
 from swapdae.encoding.encoder import Codes, Encoder
 from swapdae.modelling.moments import FoldMoments, predict
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stage import experiment_lock
-from swapdae.pipeline.stages import download
 from textbook import Textbook
 
 PUBLISHED = DaeConfig.model_validate(
@@ -74,10 +73,8 @@ class Data:
 
 
 def flights(rows: int) -> Data:
-    run = Run.of(here(), "flights")
-    with experiment_lock(run.paths.oof(run.experiment.name)):
-        download.main(run)
-    table = run.table
+    run = downloaded("flights")
+    table = run.data.table
     return Data("flights", table.train[:rows], table.y[:rows], table.categorical, table.numerical)
 
 

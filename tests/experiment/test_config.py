@@ -35,8 +35,8 @@ def test_shipped_experiments_are_there_beside_those_of_the_user() -> None:
 @pytest.mark.parametrize("name", sorted(file.stem for file in ROOT.root.glob("experiments/*.toml")))
 def test_shipped_experiment_loads(name: str) -> None:
     run = Run.of(ROOT, name)
-    for head in run.experiment.heads:
-        assert isinstance(run.start_params(head), HEADS[run.experiment.heads[head].kind].params)
+    for head in run.experiment.heads.values():
+        assert isinstance(head.start, HEADS[head.kind].params)
 
 
 def test_reference_experiment_is_the_published_recipe() -> None:
@@ -59,7 +59,7 @@ def test_reference_experiment_is_the_published_recipe() -> None:
         "transductive",
     )
     (head,) = experiment.heads.values()
-    assert (head.kind, head.features, head.trials, head.params) == ("ridge", "dae", 0, {"alpha": 1250})
+    assert (head.kind, head.features, head.trials, head.params) == ("ridge", ("dae",), 0, {"alpha": 1250})
     folds = read_competition(ROOT, experiment.competition).folds
     assert (folds.count, folds.kind) == (5, "unshuffled")
 
@@ -68,7 +68,14 @@ def test_reference_experiment_is_the_published_recipe() -> None:
     ("text", "said"),
     [
         ("competition = 'c'\nrow = 5\n[heads.r]\nkind = 'ridge'", "row: unknown key"),
-        ("competition = 'c'\n[heads.r]\nkind = 'rigde'", "heads.r.kind"),
+        (
+            "competition = 'c'\n[heads.r]\nkind = 'rigde'",
+            "heads.r.kind: unknown kind 'rigde'; known are ridge, lightgbm, xgboost, catboost, mlp",
+        ),
+        ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nparams.alhpa = 1.0", "heads.r.params.alhpa: unknown key"),
+        ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = []", "heads.r.features"),
+        ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = ['raw', 'raw']", "names a view twice: raw, raw"),
+        ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = 'raw+dae'", "heads.r.features.0"),
         ("competition = 'c'\n[heads]", "heads"),
         ("competition = 'c'\n[dae.noise]\nnumerical = 1.5\n[heads.r]\nkind = 'ridge'", "dae.noise.numerical"),
         (
@@ -76,7 +83,7 @@ def test_reference_experiment_is_the_published_recipe() -> None:
             "d_subspace",
         ),
         (
-            "competition = 'c'\n[heads.m]\nkind = 'mlp'\nfeatures = 'raw+dae'\nparams = { fine_tune = true }",
+            "competition = 'c'\n[heads.m]\nkind = 'mlp'\nfeatures = ['raw', 'dae']\nparams = { fine_tune = true }",
             "heads.m: params.fine_tune trains the autoencoder's body and needs features = 'dae'",
         ),
         ("competition = ", "not valid TOML"),

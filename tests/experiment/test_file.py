@@ -21,7 +21,8 @@ c0 = 0.5
 learning_rate = 1.5e-3
 [heads."a.b"]
 kind = "lightgbm"
-params = { num_leaves = 7, monotone_constraints = [1, 0] }
+features = ["raw", "dae"]
+params = { num_leaves = 7 }
 """
 NOISE = {"noise": NoiseConfig(donor="row", columns={"a column": 0.25, "c0": 0.1}).model_dump(mode="json")}
 
@@ -77,6 +78,6 @@ def test_what_is_no_experiment_is_not_written(tree: Paths) -> None:
 
 def test_unwritable_is_named(tree: Paths) -> None:
     source(tree)
-    (tree.root / "experiments" / ".tiny_noise.toml.part").mkdir()
+    tree.experiment_file("tiny_noise").mkdir()
     with pytest.raises(UserError, match=r"tiny_noise\.toml: cannot be written: "):
         write(tree)

@@ -10,7 +10,6 @@ import pytest
 
 from swapdae.base.errors import UserError
 from swapdae.experiment.stage_report import read_report, write_report
-from swapdae.pipeline import plan as plans
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
 from swapdae.pipeline.stage import Stage
@@ -237,4 +236,3 @@ def test_prepare_comes_first_and_finish_last_also_when_nothing_is_done(tmp_path:
     made.make(["dae"], say=silent)
     made.make(["dae"], say=silent)
     assert order == ["prepare", "body", "finish", "prepare", "finish"]
-    assert plans.peak_rss_gb() > 0.01

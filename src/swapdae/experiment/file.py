@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import write_text
 from swapdae.base.models import parse
 from swapdae.base.paths import Paths
 from swapdae.experiment.config import Experiment
@@ -51,11 +52,9 @@ def write_experiment(
     file = paths.experiment_file(name)
     parse(Experiment, {**values, "name": name}, str(file))
     text = "".join(f"# {line}\n" for line in comment) + toml_of(values)
-    if file.exists() and file.read_text(encoding="utf-8") != text and not force:
+    if file.is_file() and file.read_text(encoding="utf-8") != text and not force:
         raise UserError(f"{file}: is there and says something else; move it away, or overwrite it with --force")
-    aside = file.with_name(f".{file.name}.part")
     try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(file)
+        write_text(file, text)
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}") from error

@@ -4,8 +4,6 @@ If a stage's directory exists with the key that it would have now, and the recor
 nothing is done. Otherwise its body runs in a scratch directory, see pipeline/publish.py.
 """
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from swapdae.base.errors import UserError
 from swapdae.base.files import sha256_of
+from swapdae.base.memory import peak_rss_gb
 from swapdae.experiment.stage_report import StageReport, State, digest, read_report
 from swapdae.pipeline.publish import Scratch, open_scratch, publish, recover
 from swapdae.pipeline.sources import drift, sources_of, versions_of
@@ -130,9 +129,3 @@ def _go_on_from(stage: Stage, directory: Path, scratch: Scratch) -> None:
         return
     if all(sha256_of(directory / name) == recorded for name, recorded in before.files.items()):
         scratch.fill(directory, before.files)
-
-
-def peak_rss_gb() -> float:
-    """The largest resident size of this process so far, in GB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6)
