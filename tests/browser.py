@@ -24,6 +24,9 @@ addEventListener("load", () => {
   const within = (r, s) => r.left > s.left - 2 && r.right < s.right + 2 && r.top > s.top - 2 && r.bottom < s.bottom + 2;
   const figures = [...document.querySelectorAll("figure")];
   const weight = [...document.querySelectorAll("thead th")].find((e) => e.textContent === "weight");
+  const goesOn = (e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1;
+  const style = (e) => getComputedStyle(e);
+  const scrolling = [...document.querySelectorAll("div")].filter((e) => style(e).overflowX === "auto" && goesOn(e));
   const scale = (e) => e.ownerSVGElement.getScreenCTM().a;
   parent.postMessage(JSON.stringify({
     width: innerWidth,
@@ -33,6 +36,8 @@ addEventListener("load", () => {
     smallest: Math.min(99, ...texts.map((e) => parseFloat(getComputedStyle(e).fontSize) * scale(e))),
     columns: new Set(figures.map((e) => Math.round(box(e).left))).size,
     weight: weight ? box(weight).right : -1,
+    scrolling: scrolling.length,
+    unhinted: scrolling.filter((e) => !style(e).backgroundImage.includes("gradient")).map(name),
     pictures: document.querySelectorAll("figure svg").length,
     colours: [document.body, ...texts.slice(0, 1)].map((e) => [getComputedStyle(e).color, getComputedStyle(e).fill]),
     paper: getComputedStyle(document.body).backgroundColor,

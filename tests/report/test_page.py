@@ -96,6 +96,7 @@ def test_page_in_a_browser(html: str, tmp_path: Path, width: int, dark: bool) ->
     assert shown["pictures"] > 15 and shown["smallest"] >= 8.5
     assert shown["columns"] == (2 if width == 1280 else 1)  # neither half of a wide screen is empty
     assert 0 < shown["weight"] <= width  # also on a phone, without scrolling
+    assert shown["scrolling"] > 0 and shown["unhinted"] == []  # where a table scrolls one sees it
     paper, ink, label = (
         sum(map(int, re.findall(r"\d+", colour)[:3]))
         for colour in (shown["paper"], shown["colours"][0][0], shown["colours"][1][1])
@@ -110,7 +111,9 @@ def test_what_is_wrong_with_a_page_is_seen(html: str, tmp_path: Path) -> None:
         '<p style="width: 3000px">wide</p><img src="http://127.0.0.1:9/x.png" alt=""><script>nothing.at.all</script>'
     )
     wrong += '<figure><svg viewBox="0 0 50 20"><text x="10" y="15">sticks out of its picture</text></svg></figure>'
+    wrong += '<div style="overflow-x: auto"><p style="width: 2000px; max-width: none">goes on</p></div>'
     shown = show(html.replace("<main>", "<main>" + wrong), tmp_path, width=390)
+    assert [name for name in shown["unhinted"] if "goes on" in name]
     assert shown["page"] > 390 and any("wide" in name for name in shown["wide"])
     assert any("sticks out" in name for name in shown["cut"])
     assert any("127.0.0.1" in problem for problem in shown["problems"])

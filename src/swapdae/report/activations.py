@@ -31,12 +31,11 @@ def section(found: StageResults) -> Section:
     if study is None or not arrays:
         return left_out("Activations", "activations", found.experiment.name)
     text = (
-        f"{study['n_units']:,} units, {study['n_rows']:,} rows. A unit is active in a row, it fires, where its "
-        f"output is over 0. "
-        f"{study['n_sampled']:,} train rows are clustered (k-means of the features), {study['n_probes']:,} of these "
-        "are corrupted. Brackets hold 95% bootstrap intervals.",
-        "Beside them stand the figures of the published study of a plain autoencoder with 4,608 units. That study "
-        "finds 0.95 within a cluster, but does not say by which ratio: all that it could be have a question mark.",
+        f"{study['n_units']:,} units, {study['n_rows']:,} rows. A unit fires (is active) in a row where its output is "
+        f"over 0. {study['n_sampled']:,} train rows are clustered by k-means of the features; {study['n_probes']:,} of "
+        "these are corrupted. Brackets hold 95% bootstrap intervals.",
+        "The published study is that of a plain autoencoder with 4,608 units. It finds 0.95 within a cluster, but does "
+        "not say by which ratio. Each ratio that it could be is marked with a question mark.",
     )
     grids = [_figures_grid(study)]
     if study["ablation"]:
