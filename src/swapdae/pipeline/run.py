@@ -55,6 +55,12 @@ class Run:
         """Table and folds, read once. Raises UserError naming the file."""
         return read_data(self.competition, self.input, self.experiment.rows, self.experiment.seed)
 
+    def device_text(self) -> str:
+        """The device that networks are trained on, and its precision, as reports tell it."""
+        from swapdae.base.device import resolve_device
+
+        return str(resolve_device(self.device))
+
     def report(self, stage: str) -> StageReport:
         """The report of a stage that must have run. Raises UserError where it has not."""
         if (report := read_report(self.directory(stage))) is None:

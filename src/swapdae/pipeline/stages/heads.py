@@ -47,18 +47,12 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
     return {
-        **({"device": _device(run)} if head.uses_device else {}),
+        **({"device": run.device_text()} if head.uses_device else {}),
         metric.name: value,
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": list(config.features),
         "params": params.model_dump(mode="json"),
     }
-
-
-def _device(run: Run) -> str:
-    from swapdae.base.device import resolve_device
-
-    return str(resolve_device(run.device))
 
 
 KIND = StageKind(NAME, "Cross-fit every head.", "<head>/oof.npy, <head>/test.npy", _stages)

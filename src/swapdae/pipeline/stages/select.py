@@ -44,7 +44,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     config, store = run.experiment.select, FeatureStore(run)
     features = store.view("dae")
-    chosen, device = [], {} if config.method == "greedy" else {"device": _device(run)}
+    chosen, device = [], {} if config.method == "greedy" else {"device": run.device_text()}
     found = _greedy(run, store) if config.method == "greedy" else _concrete(run, store)
     for part, (file, columns) in enumerate(zip(store.selected_files, found, strict=True)):
         np.save(scratch.out / file.name, np.asarray(features.dense(part)[0][:, columns]))
@@ -111,12 +111,6 @@ def _concrete(run: Run, store: FeatureStore) -> Iterator[list[int]]:
         except ValueError as error:
             raise UserError(f"{run.experiment.name}: select: {error}") from None
         yield [int(column) for column in selector.chosen_]
-
-
-def _device(run: Run) -> str:
-    from swapdae.base.device import resolve_device
-
-    return str(resolve_device(run.device))
 
 
 KIND = StageKind(NAME, "Choose k of the autoencoder's features, where a head reads them.", "features*.npy", _stages)

@@ -113,7 +113,7 @@ def _body(run: Run, effort: Effort, scratch: Scratch) -> dict[str, Any]:
     found = [_found(run, effort, k, seed, scratch) for seed in range(first, first + effort.seeds)]
     metrics = _summary(run, k, columns, found)
     write_text(scratch.out / "table.txt", table_of(metrics) + "\n")
-    return {"device": _device(run), **metrics}
+    return {"device": run.device_text(), **metrics}
 
 
 def _found(run: Run, effort: Effort, k: int, seed: int, scratch: Scratch) -> Found:
@@ -224,12 +224,6 @@ def _summary(run: Run, k: int, columns: list[str], found: Sequence[Found]) -> di
         "drop": {name: times[name] / len(selections) for name in columns if name not in kept},
         "constant": list(run.data.table.constant),
     }
-
-
-def _device(run: Run) -> str:
-    from swapdae.base.device import resolve_device
-
-    return str(resolve_device(run.device))
 
 
 def table_of(found: dict[str, Any]) -> str:
