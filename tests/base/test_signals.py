@@ -46,6 +46,14 @@ def test_control_c_becomes_keyboard_interrupt_at_the_end_of_the_block() -> None:
     assert reached and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_block_inside_a_block_hands_on_to_the_outer_one(heard: list[int]) -> None:
+    with DeferredSignals() as outer:
+        with DeferredSignals():
+            signal.raise_signal(signal.SIGTERM)
+        assert outer.pending and heard == []
+    assert heard == [signal.SIGTERM]
+
+
 def test_second_signal_does_not_wait() -> None:
     with pytest.raises(KeyboardInterrupt), DeferredSignals():
         signal.raise_signal(signal.SIGINT)

@@ -26,7 +26,9 @@ class Metric:
 
     tasks: those it judges. function: (y, prediction) -> the figure that the competition prints. Predictions are (n,)
     for regression and binary (probability of the higher label) and (n, n_classes) probabilities for multiclass, y
-    holding class numbers. Raises ValueError for an unknown task, or a loss that no head minimizes for one of them.
+    holding class numbers. takes_labels: whether it judges the likeliest class alone, so that a submission names that
+    class where it would else hold one probability. Raises ValueError for an unknown task, and for a loss that no head
+    minimizes for one of the tasks.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Metric:
     tasks: frozenset[str]
     loss: Loss
     function: Callable[[Array, Array], float]
+    takes_labels: bool = False
 
     def __post_init__(self) -> None:
         for task in sorted(self.tasks):
@@ -91,6 +94,6 @@ METRICS: dict[str, Metric] = {
         Metric("mae", False, _REGRESSION, "absolute", sk.mean_absolute_error),
         Metric("auc", True, _CLASSES, "log", _auc),
         Metric("logloss", False, _CLASSES, "log", _logloss),
-        Metric("accuracy", True, _CLASSES, "log", _accuracy),
+        Metric("accuracy", True, _CLASSES, "log", _accuracy, takes_labels=True),
     )
 }

@@ -17,7 +17,7 @@ def make_submission(table: Table, test_prediction: Array, competition: Competiti
     """Predictions in the sample's order of ids and with its columns.
 
     test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test. A sample of
-    one column takes labels for multiclass, and for the metric accuracy.
+    one column takes labels for multiclass, and for a metric of labels (accuracy).
     """
     names = prediction_columns(table.sample, table.classes, "the sample submission")
     id_ = table.sample.columns[0]
@@ -84,7 +84,7 @@ def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) 
 
 def _takes_labels(sample: pd.DataFrame, competition: Competition) -> bool:
     """Whether the one prediction column holds class labels instead of numbers."""
-    several = competition.task == "multiclass" or competition.metric == "accuracy"
+    several = competition.task == "multiclass" or competition.metric_of.takes_labels
     return several and len(sample.columns) == 2
 
 

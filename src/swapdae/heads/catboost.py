@@ -1,5 +1,6 @@
 """CatBoost on the native features, categories as such, stopped early on the fold's stop rows."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
+from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -56,6 +58,17 @@ def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "P
     return Pool(frame, label=y, cat_features=list(range(n_cat)))
 
 
+@dataclass(frozen=True)
+class _UntilSignal:
+    """CatBoost's callback that ends training when a signal waits: what is raised in one, CatBoost turns into Ctrl-C."""
+
+    signals: DeferredSignals
+
+    def after_iteration(self, info: object) -> bool:
+        """Whether to go on."""
+        return not self.signals.pending
+
+
 class CatBoostModel:
     """One fold's CatBoost."""
 
@@ -79,7 +92,9 @@ class CatBoostModel:
             }
         )
         watched = _pool(self._native, view.train[stop], view.y[stop])
-        self._model.fit(_pool(self._native, view.train[fit], view.y[fit]), eval_set=watched, use_best_model=True)
+        pool = _pool(self._native, view.train[fit], view.y[fit])
+        with DeferredSignals() as signals:
+            self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         kind = "RawFormulaVal" if self._task == "regression" else "Probability"

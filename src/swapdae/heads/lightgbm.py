@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
+from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
@@ -73,7 +74,14 @@ class LightGBMModel:
         train = lgb.Dataset(x[fit], label=view.y[fit], categorical_feature=categorical, params=options)
         watched = train.create_valid(x[stop], label=view.y[stop])
         stopping = lgb.early_stopping(self._params.patience, verbose=False)
-        self._booster = lgb.train(options, train, self._params.n_estimators, valid_sets=[watched], callbacks=[stopping])
+        with DeferredSignals() as signals:  # inside the library one would be lost; it waits for the end of a round
+            self._booster = lgb.train(
+                options,
+                train,
+                self._params.n_estimators,
+                valid_sets=[watched],
+                callbacks=[stopping, lambda _: signals.deliver()],
+            )
         self._native = native
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:

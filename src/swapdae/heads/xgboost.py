@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import Strict
+from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -58,8 +59,6 @@ class XGBoostModel:
 
         native, (fit, stop) = view.native(), view.split
         x, columns = native.table(view.train), _columns(native)
-        train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
-        watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
         options = {
             **objective(view),
             **self._params.model_dump(exclude={"n_estimators", "patience"}),
@@ -68,14 +67,24 @@ class XGBoostModel:
             "nthread": 0,  # all cores
             "verbosity": 0,
         }
-        self._booster = xgb.train(
-            options,
-            train,
-            self._params.n_estimators,
-            evals=[(watched, "stop")],
-            early_stopping_rounds=self._params.patience,
-            verbose_eval=False,
-        )
+
+        class Deliver(xgb.callback.TrainingCallback):
+            def after_iteration(self, *round: Any) -> bool:
+                signals.deliver()
+                return False
+
+        with DeferredSignals() as signals:  # inside the library one becomes another error; it waits for a round's end
+            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
+            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
+            self._booster = xgb.train(
+                options,
+                train,
+                self._params.n_estimators,
+                evals=[(watched, "stop")],
+                early_stopping_rounds=self._params.patience,
+                verbose_eval=False,
+                callbacks=[Deliver()],
+            )
         self._native = native
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:

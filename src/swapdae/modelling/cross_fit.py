@@ -98,7 +98,7 @@ class Problem:
     metric: Metric
     seed: int
     n_penalties: int = 1
-    device: DeviceName = "auto"  # for heads that are networks
+    device: DeviceName = "auto"  # of heads that use one
     pretrained: Callable[[int], Pretrained] | None = None
 
     def __post_init__(self) -> None:
