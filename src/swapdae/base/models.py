@@ -1,15 +1,25 @@
 """Strict models: immutable, every key known, every complaint one line."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from swapdae.base.errors import UserError
 
 Rate = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+def _name(text: str) -> str:
+    """The text, if it can be the name of a folder and of nothing else."""
+    if len(text) > 100 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", text):
+        raise ValueError("a name has 1 to 100 letters, digits, '_' and '-', and single dots inside")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]  # of a competition, an experiment, a head: each becomes a folder
 
 
 class Strict(BaseModel):
@@ -46,7 +56,7 @@ def _one_line(error: ValidationError) -> str:
     """The first complaint, with the key's path in front, and how many more there are."""
     problems = error.errors()
     first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
     message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{key}: {message}{more}" if key else f"{message}{more}"
+    return " ".join(f"{key}: {message}{more}".removeprefix(": ").split())
