@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from swapdae.competition.download import ensure_files
 from swapdae.competition.folds import n_duplicates
-from swapdae.competition.hosts import host_of
 from swapdae.pipeline import stage_inputs
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Report, Stage
@@ -19,12 +19,8 @@ def stages(run: Run) -> list[Stage]:
 
 def main(run: Run) -> list[Report]:
     """Fetch what is not there yet, then check it. Files in place need no host and no credentials."""
-    missing = [name for name in run.competition.files.all if not (run.input / name).is_file()]
-    if missing:
-        run.say(f"{NAME}: fetching {', '.join(missing)} from {run.competition.host}")
-        run.input.mkdir(parents=True, exist_ok=True)
-        host_of(run.competition).fetch(run.competition, run.input)
-        run = run.again()
+    ensure_files(run.competition, run.input, run.say)
+    run = run.again()
     return run.carry_out(stages(run))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swapdae.competition.hosts import host_of
+from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import make_submission
 from swapdae.pipeline import stage_inputs
 from swapdae.pipeline.run import Run

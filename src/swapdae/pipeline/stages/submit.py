@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from swapdae.base.errors import UserError
-from swapdae.competition.hosts import host_of
+from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import read_submission
 from swapdae.pipeline import stage_inputs
 from swapdae.pipeline.run import Run
@@ -35,7 +35,8 @@ def _body(run: Run, key: str) -> dict[str, Any]:
     csv = run.paths.submission(name)
     read_submission(csv, run.table.sample, competition)
     # The message is the same for the same blend, so a host can tell whether an earlier try arrived.
-    score = host_of(competition).submit(competition, csv, f"swapdae {name} {key}")
+    journal = run.paths.oof(name) / "submissions.json"
+    score = host_of(competition).submit(competition, csv, f"swapdae {name} {key}", journal)
     run.say(f"{NAME}: public {_figure(score.public)}, private {_figure(score.private)}")
     cv = state.report.metrics["cross_fitted"]
     _log(run, [name, _figure(cv), _figure(score.public), _figure(score.private), _commit(run.paths.root)])
