@@ -52,6 +52,7 @@ class Submission:
     description: str
     content: bytes
     outcome: Outcome
+    late: int = 0
     polls: int = 0
 
     def wire(self) -> dict[str, Any]:
@@ -71,7 +72,8 @@ class FakeKaggle:
     """Use as a context manager. All state may be changed and read while it serves.
 
     files: by slug and name. zipped: names that single downloads send as an archive. archives: their bytes,
-    where a test wants others. outcomes: of coming submissions, in order; then Outcome().
+    where a test wants others. outcomes: of coming submissions, in order; then Outcome(). late: listings in which
+    a coming submission does not show yet.
     """
 
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class FakeKaggle:
     archives: dict[str, bytes] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=lambda: {"numToday": 1, "numTotal": 3, "numAllowedNow": 4})
     outcomes: deque[Outcome] = field(default_factory=deque)
+    late: int = 0
     page_size: int = 20
     submissions: list[Submission] = field(default_factory=list)
     log: list[Logged] = field(default_factory=list)
@@ -190,8 +193,11 @@ class FakeKaggle:
             case "CreateSubmission":
                 return self._create(slug, asked)
             case "ListSubmissions":
-                newest_first = [one.wire() for one in reversed(self.submissions) if one.slug == slug]
-                return self._page("submissions", newest_first, asked)
+                mine = [one for one in reversed(self.submissions) if one.slug == slug]
+                shown = [one.wire() for one in mine if one.late <= 0]
+                for one in mine:
+                    one.late -= 1
+                return self._page("submissions", shown, asked)
             case "GetSubmissionLimits":
                 return self.limits
         return None
@@ -200,7 +206,7 @@ class FakeKaggle:
         content = self._uploads[asked["blobFileTokens"]]
         outcome = self.outcomes.popleft() if self.outcomes else Outcome()
         description = asked.get("submissionDescription", "")
-        submission = Submission(1000 + len(self.submissions), slug, description, content, outcome)
+        submission = Submission(1000 + len(self.submissions), slug, description, content, outcome, self.late)
         self.submissions.append(submission)
         return {"message": "Successfully submitted", "ref": submission.ref}
 

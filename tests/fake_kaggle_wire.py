@@ -25,7 +25,8 @@ class Fault:
 
     status, retry_after, message: answer with this error instead. html: answer 200 with a web page instead.
     cut: hang up after this many bytes of the body. stall: seconds of silence, then hang up; with `cut`, after
-    those bytes. damage: flip a byte of the body. lost: do what is asked, and hang up without a word.
+    those bytes. damage: flip a byte of the body. lost: do what is asked, and hang up without a word; with
+    `stall`, after that silence.
     """
 
     status: int | None = None
@@ -71,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._json({"code": 401, "message": "Unauthenticated"}, 401)
         answer = self.server.kaggle.answer(parts[-1], json.loads(body or b"{}"), self._base())
         if fault.lost:
+            self.server.kaggle.closing.wait(fault.stall or 0)
             return self._hang_up()
         if answer is None:
             self._json({"code": 404, "message": "Not found"}, 404)
@@ -125,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
         """Note the request; None if its fault has already answered it."""
         kaggle = self.server.kaggle
         fault = kaggle.arrived(Logged(route, dict(self.headers.items()), body))
-        if fault.stall is not None and fault.cut is None:
+        if fault.stall is not None and fault.cut is None and not fault.lost:
             kaggle.closing.wait(fault.stall)
             self._hang_up()
         elif fault.html:

@@ -4,7 +4,9 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,46 @@ def test_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"), locked(tmp_path / "file" / "e"):
         pass
+
+
+def lock_in_a_thread(directory: Path, wait: float) -> None:
+    """As another process would. Raises what `locked` raises."""
+
+    def lock() -> None:
+        with locked(directory, wait, lambda line: None):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lock).result()
+
+
+def test_lock_that_is_held_is_refused_at_once(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(UserError, match=r"another run is at work here \(pid \d+ on .*wait for it"):
+        lock_in_a_thread(tmp_path, 0)
+
+
+def test_waiting_for_a_lock_is_said_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(tmp_path):
+            held.set()
+            assert let_go.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+
+    def say(line: str) -> None:
+        said.append(line)
+        let_go.set()
+
+    with locked(tmp_path, wait=20, say=say):
+        holder.join()
+    assert len(said) == 1 and "another run is at work here (pid" in said[0] and "waiting for it" in said[0]
+
+
+def test_waiting_ends(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(UserError, match="wait for it or end it"):
+        lock_in_a_thread(tmp_path, 0.2)

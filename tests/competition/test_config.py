@@ -1,10 +1,99 @@
-"""An unknown task or metric is refused by a line that names the known ones."""
+"""Names in a competition.toml are names: of a known host, task and metric, and of files in one folder."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from swapdae.base.errors import UserError
 from swapdae.base.models import parse
-from swapdae.competition.config import Competition
+from swapdae.base.paths import Paths
+from swapdae.competition.config import Competition, read_competition
+from swapdae.competition.hosts import HOSTS
+from swapdae.competition.hosts.interface import host_of
+
+FIELDS = {"name": "c", "host": "kaggle", "slug": "a-slug", "id": "id", "target": "y", "task": "regression"}
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        parse(Competition, {**FIELDS, "metric": "rmse", **changes}, "competition.toml")
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("key", ["train", "test", "sample"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../x",
+        "..",
+        ".",
+        "a/b.csv",
+        "a\\b.csv",
+        "/etc/passwd",
+        "C:\\x.csv",
+        ".hidden",
+        ".fetched.json",
+        "",
+        "a\0b",
+        "a\nb",
+        "x" * 201,
+        "é" * 101,
+    ],
+)
+def test_file_name_that_is_none(key: str, name: str) -> None:
+    said = refusal(files={key: name})
+    assert said.startswith(f"competition.toml: files.{key}: ") and "file name" in said and len(said) < 250
+
+
+def test_file_in_another_folder_is_never_reached(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("of the user")
+    file = Paths(tmp_path).competition_file("c")
+    file.parent.mkdir(parents=True)
+    lines = [f'{key} = "{value}"' for key, value in FIELDS.items() if key != "name"]
+    file.write_text("\n".join([*lines, 'metric = "rmse"', "[files]", 'train = "../../x"']))
+    with pytest.raises(UserError, match=r"competition\.toml: files\.train: '\.\./\.\./x' is no plain file name"):
+        read_competition(Paths(tmp_path), "c")
+    assert (tmp_path / "x").read_text() == "of the user"
+
+
+@pytest.mark.parametrize("files", [{"train": "a.csv", "test": "a.csv"}, {"train": "a.csv", "sample": "A.CSV"}])
+def test_two_files_of_one_name(files: dict[str, str]) -> None:
+    _, other = files
+    assert f"files: train and {other} are named alike" in refusal(files=files)
+
+
+def test_ordinary_file_names() -> None:
+    files = {"train": "Train set (v2).csv", "test": "tést..csv", "sample": "x" * 200}
+    assert parse(Competition, {**FIELDS, "metric": "rmse", "files": files}, "here").files.all == tuple(files.values())
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"trian.csv": "0" * 40}, "git_blob_sha1 knows 'trian.csv'"),
+        ({"train.csv": "0" * 39}, "git_blob_sha1.train.csv"),
+    ],
+)
+def test_known_files_are_those_of_the_competition(known: dict[str, str], said: str) -> None:
+    assert said in refusal(git_blob_sha1=known)
+
+
+def test_unknown_host_is_refused_with_those_known() -> None:
+    assert refusal(host="kagle") == "competition.toml: host: 'kagle' is unknown; known are kaggle, nycflights13"
+
+
+def test_host_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    class MyHost:
+        pass
+
+    monkeypatch.setitem(HOSTS, "mine", MyHost)
+    competition = parse(Competition, {**FIELDS, "metric": "rmse", "host": "mine"}, "here")
+    assert isinstance(host_of(competition), MyHost)
+    assert "known are kaggle, nycflights13, mine" in refusal(host="kagle")
+
 
 GIVEN = {
     "name": "a",

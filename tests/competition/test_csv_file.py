@@ -11,7 +11,7 @@ from swapdae.competition.csv_file import ids_of, read_csv, write_csv
 def test_cells_are_read_as_they_stand(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_bytes(b"\xef\xbb\xbfid,c\n1,NA\n2,\n03,1.50\n")
-    frame = read_csv(file, ["id", "c"])
+    frame = read_csv(file, ["id", "c"], "download")
     assert frame["id"].tolist() == ["1", "2", "03"] and frame["c"].tolist() == ["NA", "", "1.50"]
 
 
@@ -23,8 +23,18 @@ def test_what_is_no_table_is_refused_naming_file(tmp_path: Path, content: bytes)
     file = tmp_path / "x.csv"
     file.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        read_csv(file, ["id", "c"])
+        read_csv(file, ["id", "c"], "download")
     assert "x.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", ["download", "blend"])
+def test_advice_names_the_stage_that_makes_the_file(tmp_path: Path, stage: str) -> None:
+    file = tmp_path / "x.csv"
+    with pytest.raises(UserError, match=rf"x\.csv: no such file; run the {stage} stage, which puts it there"):
+        read_csv(file, ["id"], stage)
+    file.touch()
+    with pytest.raises(UserError, match=f"delete it and run the {stage} stage again"):
+        read_csv(file, ["id"], stage)
 
 
 def test_ids_are_numbers_only_if_they_print_back() -> None:

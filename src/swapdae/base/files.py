@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,11 +30,16 @@ def written_aside(file: Path) -> Iterator[Path]:
     aside = file.with_name(f".{file.name}.part")
     try:
         yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(file)
+        publish(aside, file)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def publish(written: Path, file: Path) -> None:
+    """Bring `written` to the disk, then let it take the place of `file`, on the same file system, by one rename."""
+    with written.open("rb") as opened:
+        os.fsync(opened.fileno())
+    written.replace(file)
     sync_directory(file.parent)
 
 
@@ -60,25 +65,25 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, wait: float = 0, say: Callable[[str], None] = print) -> Iterator[None]:
     """One process at a time in `directory`. The kernel frees a dead holder's lock, so it is simply taken over.
 
-    Raises UserError, naming pid and host of the holder, when another run is at work; and where the directory cannot
-    be written.
+    wait: seconds to wait for another run to end, which is said once. Raises UserError, naming pid and host of the
+    holder, when another run is at work for longer; and where the directory cannot be written.
     """
     holder = directory / ".lock.json"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
         try:
-            who = json.loads(holder.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            who = {"pid": "unknown", "host": "unknown"}
-        raise UserError(
-            f"{directory}: another run is at work here (pid {who['pid']} on {who['host']}); wait for it or end it"
-        ) from None
+            lock.acquire()
+        except Timeout:
+            if not wait:
+                raise
+            say(f"{_at_work(directory, holder)}; waiting for it, up to {wait:g} s")
+            lock.acquire(timeout=wait)
+    except Timeout:
+        raise UserError(f"{_at_work(directory, holder)}; wait for it or end it") from None
     except OSError as error:
         raise UserError(f"{directory}: cannot be written: {error.strerror}") from None
     try:
@@ -87,3 +92,12 @@ def locked(directory: Path) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _at_work(directory: Path, holder: Path) -> str:
+    """Who holds the lock, in words."""
+    try:
+        who = json.loads(holder.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        who = {"pid": "unknown", "host": "unknown"}
+    return f"{directory}: another run is at work here (pid {who['pid']} on {who['host']})"

@@ -1,16 +1,26 @@
 """Strict models: immutable, every key known, every complaint one line."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from swapdae.base.errors import UserError
 
 Rate = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+def _name(text: str) -> str:
+    """The text, if it can be the name of a folder and of nothing else."""
+    if len(text) > 100 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", text):
+        raise ValueError("a name has 1 to 100 letters, digits, '_' and '-', and single dots inside")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]  # of a competition, an experiment, a head: each becomes a folder
 
 
 class Strict(BaseModel):
@@ -72,7 +82,7 @@ def one_line(error: ValidationError) -> str:
     """The first complaint, with the key's path in front, and how many more there are."""
     (key, message), *others = _complaints(error)
     more = f" (and {len(others)} more)" if others else ""
-    return f"{key}: {message}{more}" if key else f"{message}{more}"
+    return " ".join(f"{key}: {message}{more}".removeprefix(": ").split())
 
 
 def _complaints(error: ValidationError, above: tuple[int | str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -84,4 +94,4 @@ def _complaints(error: ValidationError, above: tuple[int | str, ...] = ()) -> It
         else:
             unknown = problem["type"] == "extra_forbidden"
             message = "unknown key" if unknown else problem["msg"].removeprefix("Value error, ")
-            yield ".".join(map(str, path)), message
+            yield ".".join(str(part) for part in path if part != "[key]"), message

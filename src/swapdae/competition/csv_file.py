@@ -1,7 +1,6 @@
 """One CSV, read without guessing and written in one step."""
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,16 +9,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import written_aside
 
 
-def read_csv(file: Path, expected: Iterable[str]) -> pd.DataFrame:
-    """All cells as they stand, in str dtype and "" where empty. UserErrors name the `expected` columns."""
-    hint = f"expected comma-separated columns {', '.join(expected)}, ...; fetch the file again or mend it"
+def read_csv(file: Path, expected: Iterable[str], stage: str) -> pd.DataFrame:
+    """All cells as they stand, in str dtype and "" where empty.
+
+    UserErrors name the `expected` columns and the `stage` that puts the file there.
+    """
+    advice = f"mend it, or delete it and run the {stage} stage again"
+    hint = f"expected comma-separated columns {', '.join(expected)}, ...; {advice}"
     try:
         _scan(file, hint)
         return pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{file}: no such file; run the download stage, or put the file there") from None
+        raise UserError(f"{file}: no such file; run the {stage} stage, which puts it there") from None
     except UnicodeDecodeError as error:
         line = file.read_bytes().count(b"\n", 0, error.start) + 1
         raise UserError(f"{file}, line {line}: not UTF-8; save it as UTF-8") from None
@@ -64,7 +68,7 @@ def ids_of(cells: pd.Series) -> NDArray[np.int64] | NDArray[np.str_]:
     return numbers if (numbers.astype(texts.dtype) == texts).all() else texts
 
 
-def offence(file: Path, cells: pd.Series, bad: "pd.Series[bool]", what: str) -> UserError:
+def cell_error(file: Path, cells: pd.Series, bad: "pd.Series[bool]", what: str) -> UserError:
     """The error for the first of the `bad` cells, by line of the file (the header is line 1)."""
     row = int(np.argmax(bad.to_numpy(dtype=bool)))
     more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
@@ -73,10 +77,5 @@ def offence(file: Path, cells: pd.Series, bad: "pd.Series[bool]", what: str) -> 
 
 def write_csv(frame: pd.DataFrame, file: Path) -> None:
     """Write without the index, aside and then by one rename: `file` is the old one or the whole new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with written_aside(file) as aside:
         frame.to_csv(aside, index=False, lineterminator="\n")
-        aside.replace(file)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ def write_submission(frame: pd.DataFrame, file: Path) -> None:
 
 def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) -> pd.DataFrame:
     """The CSV as it would be handed in, checked once more. Raises UserError if damaged or unfit."""
-    frame = read_csv(file, list(sample.columns))
+    frame = read_csv(file, list(sample.columns), "blend")
     if (id_ := sample.columns[0]) in frame:
         frame[id_] = ids_of(frame[id_])
     try:

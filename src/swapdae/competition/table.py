@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
-from swapdae.competition.csv_file import ids_of, offence, read_csv
+from swapdae.competition.csv_file import cell_error, ids_of, read_csv
 
 Array = NDArray[Any]
-Kinds = tuple[tuple[str, ...], tuple[str, ...]]  # categorical, numerical columns
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
 FREE_TEXT_ROWS = 1000  # a longer string column with mostly distinct values is an identifier or free text
 
@@ -87,22 +86,22 @@ def read_table(competition: Competition, directory: Path) -> Table:
     id_, target, named = competition.id, competition.target, competition.columns
     train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
     expected = [id_, *([] if named == "auto" else (*named.categorical, *named.numerical))]
-    train = read_csv(train_file, [*expected, target])
-    test = read_csv(test_file, expected)
-    sample = read_csv(sample_file, [id_, target])
+    train = read_csv(train_file, [*expected, target], "download")
+    test = read_csv(test_file, expected, "download")
+    sample = read_csv(sample_file, [id_, target], "download")
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
     _check_ids(frames, id_)
 
     y, classes = _target(train[target], competition.task, train_file)
-    kinds = categorical, numerical = _kinds(train, test, competition, train_file)
+    columns = _columns(train, test, competition, train_file)
     sample[id_] = ids_of(sample[id_])
     _check_sample(sample, competition.task, classes, sample_file)
     table = Table(
-        train=_features(train, kinds, train_file),
-        test=_features(test, kinds, test_file),
-        categorical=categorical,
-        numerical=numerical,
+        train=_features(train, columns, train_file),
+        test=_features(test, columns, test_file),
+        categorical=columns.categorical,
+        numerical=columns.numerical,
         train_ids=ids_of(train[id_]),
         test_ids=ids_of(test[id_]),
         y=y,
@@ -156,7 +155,7 @@ def _check_ids(frames: dict[Path, pd.DataFrame], id_: str) -> None:
     ]
     for file, bad, what in checks:
         if bad.any():
-            raise offence(file, ids[file], bad, f"{what}; fetch the files again or mend them")
+            raise cell_error(file, ids[file], bad, f"{what}; fetch the files again or mend them")
 
 
 def _check_sample(sample: pd.DataFrame, task: Task, classes: tuple[str, ...], file: Path) -> None:
@@ -198,25 +197,25 @@ def _numbers(cells: pd.Series) -> tuple["pd.Series[float]", "pd.Series[bool]"]:
 def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
     numbers, wrong = _numbers(cells)
     if wrong.any():
-        raise offence(file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml")
+        raise cell_error(file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml")
     if (endless := numbers.abs() == np.inf).any():
-        raise offence(file, cells, endless, "is infinite; leave the cell empty or mend it")
+        raise cell_error(file, cells, endless, "is infinite; leave the cell empty or mend it")
     return numbers
 
 
-def _features(cells: pd.DataFrame, kinds: Kinds, file: Path) -> pd.DataFrame:
-    columns = {column: cells[column].mask(cells[column] == "") for column in kinds[0]}
-    return pd.DataFrame(columns | {column: _finite(cells[column], file) for column in kinds[1]})
+def _features(cells: pd.DataFrame, columns: Columns, file: Path) -> pd.DataFrame:
+    categorical = {column: cells[column].mask(cells[column] == "") for column in columns.categorical}
+    return pd.DataFrame(categorical | {column: _finite(cells[column], file) for column in columns.numerical})
 
 
 def _is_free_text(cells: pd.Series) -> bool:
     return len(cells) > FREE_TEXT_ROWS and cells.nunique() > len(cells) / 2
 
 
-def _kinds(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Kinds:
-    """The kinds of columns; "auto" calls numerical what is numbers in both files."""
+def _columns(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Columns:
+    """Categorical and numerical columns; "auto" calls numerical what is numbers in both files."""
     if isinstance(competition.columns, Columns):
-        return competition.columns.categorical, competition.columns.numerical
+        return competition.columns
     features = [column for column in train.columns if column not in (competition.id, competition.target)]
     wrong = {column: any(_numbers(cells[column])[1].any() for cells in (train, test)) for column in features}
     categorical = tuple(column for column in features if wrong[column])
@@ -224,14 +223,14 @@ def _kinds(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, fi
         if _is_free_text(train[column]):
             what = "over half of its values are distinct, as in free text or dates; take it out, or name the"
             raise UserError(f"{file}, column '{column}': {what} columns under [columns] in competition.toml")
-    return categorical, tuple(column for column in features if not wrong[column])
+    return Columns(categorical=categorical, numerical=tuple(name for name in features if not wrong[name]))
 
 
 def _target(cells: pd.Series, task: Task, file: Path) -> tuple[Array, tuple[str, ...]]:
     """y and the class labels. Raises UserError if the target is missing, constant or unfit for the task."""
     missing = cells.isin(MISSING_NUMBERS) if task == "regression" else cells == ""
     if missing.any():
-        raise offence(file, cells, missing, "is missing; every train row needs a target")
+        raise cell_error(file, cells, missing, "is missing; every train row needs a target")
     values = _finite(cells, file) if task == "regression" else cells
     if values.nunique() == 1:
         raise UserError(f"{file}, column '{cells.name}': the target is '{cells.iloc[0]}' in every row")

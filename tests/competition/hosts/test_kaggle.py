@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from fake_kaggle import UPLOAD, FakeKaggle, Fault, Outcome
-from kaggle_case import BRISK, FILES, SLUG, assert_fetched, competition, one_line
+from kaggle_case import BRISK, FILES, SLUG, TRAIN, assert_fetched, competition, one_line, submit
 from swapdae.base.errors import UserError
 from swapdae.base.paths import Paths
 from swapdae.competition.config import read_competition
-from swapdae.competition.hosts import Score, host_of
+from swapdae.competition.hosts.interface import Score, host_of
 from swapdae.competition.hosts.kaggle import KaggleHost
 from swapdae.competition.hosts.kaggle_requests import Patience
 
@@ -23,7 +23,7 @@ pytest_plugins = ["kaggle_fixtures"]
 
 
 def test_fetch(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
-    host.fetch(competition(), directory)
+    host.fetch(competition(), directory, list(FILES))
     assert_fetched(directory)
     assert json.loads(kaggle.requests("ListDataFiles")[0].body)["competitionName"] == SLUG
     assert isinstance(host_of(competition()), KaggleHost)
@@ -31,41 +31,44 @@ def test_fetch(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
 
 def test_fetch_reads_every_page_of_the_listing(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
     kaggle.page_size = 1
-    host.fetch(competition(), directory)
+    host.fetch(competition(), directory, list(FILES))
     assert_fetched(directory)
     assert len(kaggle.requests("ListDataFiles")) == 3
 
 
-def test_fetch_leaves_what_is_in_place(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
-    host.fetch(competition(), directory)
-    before = {file.name: file.stat().st_mtime_ns for file in directory.iterdir()}
-    kaggle.log.clear()
-    host.fetch(competition(), directory)
-    assert {logged.route for logged in kaggle.log} == {"ListDataFiles"}
-    assert {file.name: file.stat().st_mtime_ns for file in directory.iterdir()} == before
-
-
-def test_fetch_only_what_is_missing_or_short(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
+def test_fetch_leaves_what_is_there(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
+    """Whatever it is: only `ensure_files` knows who wrote it."""
     directory.mkdir()
-    for name, content in FILES.items():
-        (directory / name).write_bytes(content)
-    (directory / "test.csv").write_bytes(b"id,x\n")
-    (directory / "sample_submission.csv").unlink()
-    host.fetch(competition(), directory)
-    assert_fetched(directory)
+    (directory / "train.csv").write_bytes(b"mine")
+    host.fetch(competition(), directory, list(FILES))
+    assert (directory / "train.csv").read_bytes() == b"mine"
     asked = [json.loads(logged.body)["fileName"] for logged in kaggle.requests("DownloadDataFile")]
     assert asked == ["test.csv", "sample_submission.csv"]
 
 
+def test_fetch_only_what_is_asked_for(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
+    host.fetch(competition(), directory, ["train.csv"])
+    assert {file.name: file.read_bytes() for file in directory.iterdir()} == {"train.csv": TRAIN}
+
+
+def test_two_files_of_one_name(
+    kaggle: FakeKaggle, host: KaggleHost, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {"files": [{"name": "train.csv", "totalBytes": size} for size in (3, 4)]}
+    monkeypatch.setattr(kaggle, "answer", lambda *_: listed)
+    with pytest.raises(UserError, match=r"two files 'train\.csv'"):
+        host.fetch(competition(), directory, list(FILES))
+
+
 def test_fetch_names_a_file_that_kaggle_lacks(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
     with pytest.raises(UserError) as caught:
-        host.fetch(competition(files={"train": "training.csv"}), directory)
+        host.fetch(competition(files={"train": "training.csv"}), directory, ["training.csv"])
     assert "'training.csv'" in one_line(caught)
     assert "sample_submission.csv, test.csv, train.csv" in one_line(caught)
 
 
 def test_submit(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
-    assert host.submit(competition(), csv, "first try") == Score(0.8425, 0.8435, "1000")
+    assert submit(host, csv, "first try") == Score(0.8425, 0.8435, "1000")
     (submission,) = kaggle.submissions
     assert (submission.content, submission.description) == (csv.read_bytes(), "first try")
     (start,) = kaggle.requests("StartSubmissionUpload")
@@ -80,26 +83,26 @@ def test_submit(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
 
 def test_score_that_kaggle_keeps_to_itself(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.outcomes.append(Outcome(private=""))
-    assert host.submit(competition(), csv, "m") == Score(0.8425, None, "1000")
+    assert submit(host, csv, "m") == Score(0.8425, None, "1000")
 
 
 def test_score_that_does_not_come(kaggle: FakeKaggle, csv: Path) -> None:
     kaggle.outcomes.append(Outcome(polls=10_000))
     host = KaggleHost(Patience(poll=0.05, score=0.3))
-    assert host.submit(competition(), csv, "m") == Score(None, None, "1000")
+    assert submit(host, csv, "m") == Score(None, None, "1000")
 
 
 def test_score_that_cannot_be_read(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.fail("GetSubmission", *[Fault(status=500)] * 9)
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
+        submit(host, csv, "m")
     assert "submission 1000 is handed in" in one_line(caught)
 
 
 def test_rejected_submission(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.outcomes.append(Outcome(error="Missing ids:\n7, 8"))
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
+        submit(host, csv, "m")
     assert "rejected submission 1000: Missing ids: 7, 8" in one_line(caught)
 
 
@@ -109,26 +112,26 @@ def test_reached_limit_uploads_nothing(
 ) -> None:
     kaggle.limits = {"numToday": 5, "numTotal": 9, "numAllowedNow": 0, "limitedByTotal": by_total}
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
+        submit(host, csv, "m")
     assert said in one_line(caught)
     assert {logged.route for logged in kaggle.log} == {"ListSubmissions", "GetSubmissionLimits"}
 
 
 def test_limits_before_the_first_submission(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.limits = {}
-    assert host.submit(competition(), csv, "m").ref == "1000"
+    assert submit(host, csv, "m").ref == "1000"
 
 
 def test_limits_that_kaggle_does_not_tell(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.fail("GetSubmissionLimits", Fault(status=404))
-    assert host.submit(competition(), csv, "m").ref == "1000"
+    assert submit(host, csv, "m").ref == "1000"
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(stall=60), Fault(lost=True)])
 def test_upload_is_tried_again(kaggle: FakeKaggle, host: KaggleHost, csv: Path, fault: Fault) -> None:
     kaggle.fail(UPLOAD, Fault(status=503) if fault.lost else fault)
     kaggle.fail("StartSubmissionUpload", fault)
-    assert host.submit(competition(), csv, "m").ref == "1000"
+    assert submit(host, csv, "m").ref == "1000"
     assert [submission.content for submission in kaggle.submissions] == [csv.read_bytes()]
 
 
@@ -138,73 +141,28 @@ def test_failed_upload_creates_nothing(
 ) -> None:
     kaggle.fail(UPLOAD, *[Fault(status=status)] * 9)
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
+        submit(host, csv, "m")
     assert f"storage refused the transfer ({status})" in one_line(caught)
     assert len(kaggle.requests(UPLOAD)) == tries
     assert not kaggle.requests("CreateSubmission")
 
 
-def test_lost_confirmation_hands_in_once(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
-    host.submit(competition(), csv, "an earlier one")
-    kaggle.page_size = 1
-    kaggle.outcomes.append(Outcome(public="0.5"))
-    kaggle.fail("CreateSubmission", Fault(lost=True))
-    assert host.submit(competition(), csv, "the one").public == 0.5
-    assert [submission.description for submission in kaggle.submissions] == ["an earlier one", "the one"]
-
-
-@pytest.mark.parametrize("fault", [Fault(status=502), Fault(stall=60), Fault(html=True)])
-def test_creation_that_did_not_arrive_is_tried_once_more(
-    kaggle: FakeKaggle, host: KaggleHost, csv: Path, fault: Fault
-) -> None:
-    kaggle.fail("CreateSubmission", fault)
-    assert host.submit(competition(), csv, "m").ref == "1000"
-    assert len(kaggle.submissions) == 1
-    routes = [logged.route for logged in kaggle.log]
-    assert "ListSubmissions" in routes[routes.index("CreateSubmission") + 1 :]
-
-
-def test_creation_that_never_arrives(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
-    kaggle.fail("CreateSubmission", *[Fault(status=500)] * 9)
-    with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
-    assert f"https://www.kaggle.com/c/{SLUG}/submissions" in one_line(caught)
-    assert len(kaggle.requests("CreateSubmission")) == 2
-
-
-def test_lost_confirmation_and_no_way_to_look(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
-    kaggle.fail("CreateSubmission", Fault(lost=True))
-    kaggle.fail("ListSubmissions", Fault(), *[Fault(status=500)] * 9)
-    with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
-    assert "may have arrived" in one_line(caught)
-    assert len(kaggle.submissions) == len(kaggle.requests("CreateSubmission")) == 1
-
-
-def test_refused_creation_is_final(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
-    kaggle.fail("CreateSubmission", Fault(status=400, message="the competition is closed"))
-    with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
-    assert "the competition is closed" in one_line(caught)
-    assert len(kaggle.requests("CreateSubmission")) == 1
-
-
 def test_creation_put_off_is_repeated(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.fail("CreateSubmission", Fault(status=429, retry_after="0"))
-    assert host.submit(competition(), csv, "m").ref == "1000"
+    assert submit(host, csv, "m").ref == "1000"
     assert len(kaggle.requests("ListSubmissions")) == 1  # before handing in, not after
 
 
 def test_same_message_is_not_handed_in_again(kaggle: FakeKaggle, host: KaggleHost, csv: Path) -> None:
     kaggle.outcomes.append(Outcome(public="0.5"))
-    first = host.submit(competition(), csv, "a message")
-    assert host.submit(competition(), csv, "a message") == first
+    first = submit(host, csv, "a message")
+    assert submit(host, csv, "a message") == first
     assert len(kaggle.submissions) == len(kaggle.requests(UPLOAD)) == 1
 
 
 def test_submission_file_that_is_not_there(kaggle: FakeKaggle, host: KaggleHost, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), tmp_path / "none.csv", "m")
+        submit(host, tmp_path / "none.csv", "m")
     assert "none.csv" in one_line(caught)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fake_kaggle import KEY, STORAGE, TOKEN, UPLOAD, USERNAME, FakeKaggle, Fault
-from kaggle_case import competition, one_line
+from kaggle_case import FILES, competition, one_line, submit
 from swapdae.base.errors import UserError
 from swapdae.competition.hosts.kaggle import KaggleHost
 from swapdae.competition.hosts.kaggle_credentials import find_credentials
@@ -33,8 +33,8 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_without_credentials_says_where_to_get_them(host: KaggleHost, directory: Path, csv: Path) -> None:
     start = time.monotonic()
     for attempt in (
-        lambda: host.fetch(competition(), directory),
-        lambda: host.submit(competition(), csv, "m"),
+        lambda: host.fetch(competition(), directory, list(FILES)),
+        lambda: submit(host, csv, "m"),
     ):
         with pytest.raises(UserError) as caught:
             attempt()
@@ -109,7 +109,7 @@ def test_credentials_go_to_the_api_and_not_to_storage(
         monkeypatch.setenv("KAGGLE_KEY", KEY)
         expected = "Basic " + base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
     kaggle.fail(STORAGE, Fault(cut=CHUNK + 99))  # so that a range is asked for as well
-    host.fetch(competition(), directory)
-    host.submit(competition(), csv, "m")
+    host.fetch(competition(), directory, list(FILES))
+    submit(host, csv, "m")
     for logged in kaggle.log:
         assert logged.headers.get("Authorization") == (None if logged.route in (STORAGE, UPLOAD) else expected)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fake_kaggle import STORAGE, TOKEN, UPLOAD, FakeKaggle, Fault
-from kaggle_case import BRISK, SLUG, assert_fetched, competition, one_line
+from kaggle_case import BRISK, FILES, SLUG, assert_fetched, competition, one_line, submit
 from swapdae.base.errors import UserError
 from swapdae.competition.hosts.kaggle import KaggleHost
 
@@ -28,11 +28,11 @@ def test_refusals_are_one_line_of_advice_at_once(
 ) -> None:
     kaggle.fail("ListDataFiles", Fault(status=status))
     with pytest.raises(UserError) as caught:
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert advice in one_line(caught) and str(status) in one_line(caught)
     kaggle.fail("StartSubmissionUpload", Fault(status=status))
     with pytest.raises(UserError) as caught:
-        host.submit(competition(), csv, "m")
+        submit(host, csv, "m")
     assert advice in one_line(caught)
     assert len(kaggle.requests("ListDataFiles")) == len(kaggle.requests("StartSubmissionUpload")) == 1
     assert not kaggle.submissions
@@ -40,7 +40,7 @@ def test_refusals_are_one_line_of_advice_at_once(
 
 def test_slug_that_kaggle_does_not_know(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
     with pytest.raises(UserError, match="'no-such-thing'"):
-        host.fetch(competition(slug="no-such-thing"), directory)
+        host.fetch(competition(slug="no-such-thing"), directory, list(FILES))
 
 
 def test_token_that_kaggle_does_not_know(
@@ -48,7 +48,7 @@ def test_token_that_kaggle_does_not_know(
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_expired")
     with pytest.raises(UserError, match="401") as caught:
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert "KGAT_expired" not in str(caught.value)
 
 
@@ -69,7 +69,7 @@ def test_passing_faults_are_survived(
     kaggle: FakeKaggle, host: KaggleHost, directory: Path, route: str, fault: Fault
 ) -> None:
     kaggle.fail(route, fault, fault)
-    host.fetch(competition(), directory)
+    host.fetch(competition(), directory, list(FILES))
     assert_fetched(directory)
 
 
@@ -88,7 +88,7 @@ def test_lasting_faults_end_in_one_line(
     kaggle.fail("ListDataFiles", *[fault] * 9)
     start = time.monotonic()
     with pytest.raises(UserError) as caught:
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert time.monotonic() - start < BRISK.total
     assert said in one_line(caught)
     assert len(kaggle.requests("ListDataFiles")) == BRISK.attempts
@@ -99,7 +99,7 @@ def test_retry_after_is_honoured(
 ) -> None:
     kaggle.fail("ListDataFiles", Fault(status=429, retry_after="1"))
     start = time.monotonic()
-    host.fetch(competition(), directory)
+    host.fetch(competition(), directory, list(FILES))
     assert 1 <= time.monotonic() - start < 4
     assert "429; attempt 2 in 1 s" in caplog.text
 
@@ -109,7 +109,7 @@ def test_no_waiting_beyond_the_cap(kaggle: FakeKaggle, host: KaggleHost, directo
     kaggle.fail("ListDataFiles", Fault(status=429, retry_after=wish))
     start = time.monotonic()
     with pytest.raises(UserError, match="429"):
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert time.monotonic() - start < 1
 
 
@@ -117,7 +117,7 @@ def test_no_waiting_beyond_the_cap(kaggle: FakeKaggle, host: KaggleHost, directo
 def test_web_page_instead_of_an_answer(kaggle: FakeKaggle, host: KaggleHost, directory: Path, route: str) -> None:
     kaggle.fail(route, Fault(html=True))
     with pytest.raises(UserError) as caught:
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert "not what its API sends" in one_line(caught)
     assert len(kaggle.requests(route)) == 1
 
@@ -125,7 +125,7 @@ def test_web_page_instead_of_an_answer(kaggle: FakeKaggle, host: KaggleHost, dir
 def test_nobody_listens(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
     kaggle.__exit__(None, None, None)
     with pytest.raises(UserError) as caught:
-        host.fetch(competition(), directory)
+        host.fetch(competition(), directory, list(FILES))
     assert "cannot be reached (ConnectionError)" in one_line(caught)
 
 
@@ -136,7 +136,7 @@ def test_logs_hold_no_secrets(
     kaggle.fail(STORAGE, Fault(status=503), Fault(cut=10))
     kaggle.fail(UPLOAD, Fault(status=503))
     kaggle.fail("CreateSubmission", Fault(lost=True))
-    host.fetch(competition(), directory)
-    host.submit(competition(), csv, "m")
+    host.fetch(competition(), directory, list(FILES))
+    submit(host, csv, "m")
     assert "attempt 2" in caplog.text
     assert TOKEN not in caplog.text and "sesame" not in caplog.text

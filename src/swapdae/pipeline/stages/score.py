@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swapdae.competition.hosts import host_of
+from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import make_submission
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan

@@ -7,7 +7,7 @@ from typing import Any
 
 from swapdae.base.errors import UserError
 from swapdae.base.files import sha256_of, write_text
-from swapdae.competition.hosts import host_of
+from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import read_submission
 from swapdae.experiment.stage_report import read_report
 from swapdae.pipeline.kind import StageKind
@@ -51,12 +51,17 @@ def _check(run: Run, before: Plan, csv: Path) -> None:
 def _body(run: Run, csv: Path, scratch: Scratch) -> dict[str, Any]:
     competition, name = run.competition, run.experiment.name
     read_submission(csv, run.data.table.sample, competition)
-    # The message is the same for the same CSV, so a host can tell whether an earlier try arrived.
-    message = f"swapdae {name} {sha256_of(csv)[:16]}"
-    score = host_of(competition).submit(competition, csv, message)
+    # The message is the same for the same CSV, so a host can tell whether an earlier try arrived; --force means that
+    # it is to be handed in deliberately again.
+    message = f"swapdae {name} {sha256_of(csv)[:16]}" + (f" again, {_now()}" if run.force else "")
+    score = host_of(competition).submit(competition, csv, message, run.paths.oof(name) / ".submissions.json")
     run.say(f"{NAME}: public {_figure(score.public)}, private {_figure(score.private)}")
     cv = run.report("blend").metrics["cross_fitted"]
     return {"cv": cv, "public": score.public, "private": score.private, "ref": score.ref}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _figure(value: float | None) -> str:
@@ -71,9 +76,8 @@ def _log(run: Run) -> None:
     lines = file.read_text(encoding="utf-8") if file.is_file() else HEADER
     if f"| {found['ref']} |\n" in lines:
         return
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
     figures = (_figure(found[key]) for key in ("cv", "public", "private"))
-    cells = [now, run.experiment.name, *figures, _commit(run.paths.root), found["ref"]]
+    cells = [_now(), run.experiment.name, *figures, _commit(run.paths.root), found["ref"]]
     write_text(file, f"{lines}| {' | '.join(cells)} |\n")
 
 
