@@ -81,7 +81,7 @@ def _unsupervised(run: Run) -> Iterator[Moments]:
 
 
 def _concrete(run: Run) -> Iterator[list[int]]:
-    from swapdae.selection.concrete_config import SelectorTask
+    from swapdae.selection.config import ConcreteConfig, SelectorTask
     from swapdae.selection.estimator import ConcreteSelector
 
     config, y = run.experiment.select, run.table.y
@@ -92,8 +92,8 @@ def _concrete(run: Run) -> Iterator[list[int]]:
             config.k,
             task=learned if supervised else "reconstruct",
             epochs=config.epochs,
-            decoder_epochs=0,  # the choice alone is wanted, not the decoder
             refine=False,
+            config=ConcreteConfig(decoder_epochs=0),  # the choice alone is wanted, not the decoder
             device=run.device,
             random_state=run.experiment.seed + part,
         )
