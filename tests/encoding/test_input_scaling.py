@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from swapdae.encoding.encoder import Encoder
-from swapdae.encoding.input_scaling import Scale, InputScaling
+from swapdae.encoding.input_scaling import InputScaling, Scale
 
 
 def frame() -> pd.DataFrame:

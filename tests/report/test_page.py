@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, show
 
+from browser import CHROMIUM, show
 from report_case import EVIL, HEADS, results, table_of
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS

@@ -13,7 +13,7 @@ from swapdae.selection.concrete import (
     temperature,
     unique_selections,
 )
-from swapdae.selection.config import Parameterization
+from swapdae.selection.concrete_training import Parameterization
 
 
 def network(columns: InputColumns, k: int = 2, d_out: int = 3, kind: Parameterization = "indirect") -> ConcreteNetwork:

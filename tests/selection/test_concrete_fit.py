@@ -10,7 +10,7 @@ from swapdae.base.device import resolve_device
 from swapdae.selection.concrete import InputColumns
 from swapdae.selection.concrete_data import Data
 from swapdae.selection.concrete_fit import FittedConcrete, fit_concrete, in_places_of
-from swapdae.selection.config import ConcreteTraining
+from swapdae.selection.concrete_training import ConcreteTraining
 
 CPU = resolve_device("cpu")
 CONFIG: dict[str, Any] = {

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from swapdae import ConcreteConfig, ConcreteSelector
 from swapdae.base.device import Device
-from swapdae.selection.config import ConcreteTraining
+from swapdae.selection.concrete_training import ConcreteTraining
 
 RARE = ConcreteConfig(decoder_epochs=1, batch_size=16)
 QUICK: dict[str, Any] = {"decoder": (8,), "epochs": 2, "config": RARE, "device": "cpu"}
@@ -198,6 +198,17 @@ def test_grid_search_reaches_every_flat_parameter() -> None:
     assert len(found.cv_results_["params"]) == 4 and np.isfinite(found.cv_results_["mean_test_score"]).all()
 
 
+def test_the_network_is_moved_to_the_cpu_after_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[torch.nn.Module] = []
+
+    def cpu(module: torch.nn.Module) -> torch.nn.Module:
+        moved.append(module)
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "cpu", cpu)
+    assert ConcreteSelector(2, **QUICK).fit(numbers())._fitted.network in moved
+
+
 def test_torch_generators_are_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     reseeded: list[int] = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", reseeded.append)
@@ -221,6 +232,8 @@ def test_device_is_asked_for_at_every_use(fitted: ConcreteSelector, monkeypatch:
 
 @pytest.mark.gpu
 def test_fitted_on_a_gpu_is_decoded_on_a_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
     selector = ConcreteSelector(2, **{**QUICK, "device": "cuda"}).fit(numbers())
     assert all(tensor.device.type == "cpu" for tensor in selector._fitted.network.state_dict().values())
     there = selector.decode(numbers())

@@ -119,7 +119,8 @@ class Encoder:
         )
 
     def _categories(self, frame: pd.DataFrame) -> NDArray[np.object_]:
-        return frame[list(self.categorical)].to_numpy(dtype=object, na_value=np.nan)
+        # Without copy=True, pandas 3 tries to write into a read-only view of a column of floats.
+        return frame[list(self.categorical)].to_numpy(dtype=object, na_value=np.nan, copy=True)
 
     def _numbers(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         return frame[list(self.numerical)].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -32,11 +32,7 @@ class FrameInput:
                 self._categorical = self._levels(X)
             X = self._with_text_names(X)
             if self._categorical:
-                validate_data(self, X, reset=reset, skip_check_array=True)
-                if len(X) < least:
-                    raise ValueError(f"X has {len(X)} rows; {least} are needed")
-                _check_numbers(X.drop(columns=list(self._categorical)))
-                return X
+                return self._checked(X, least, reset=reset)
         x = validate_data(
             self,
             X,
@@ -48,6 +44,14 @@ class FrameInput:
         frame = pd.DataFrame(x, columns=[str(n) for n in getattr(self, "feature_names_in_", range(x.shape[1]))])
         if reset:
             self._categorical = self._levels(frame)
+        return frame
+
+    def _checked(self, frame: pd.DataFrame, least: int, *, reset: bool) -> pd.DataFrame:
+        """A frame with categorical columns, on which scikit-learn checks names alone."""
+        validate_data(self, frame, reset=reset, skip_check_array=True)
+        if len(frame) < least:
+            raise ValueError(f"X has {len(frame)} rows; {least} are needed")
+        _check_numbers(frame.drop(columns=list(self._categorical)))
         return frame
 
     def _levels(self, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swapdae.selection.config import Parameterization
+from swapdae.selection.concrete_training import Parameterization
 
 WIDTH = 8  # a column of more inputs enters the selector as an embedding of this many numbers
 
@@ -61,7 +61,7 @@ class ConcreteSelection(nn.Module):
         return self.rows if self.direct else torch.addmm(self.bias, self.rows, self.weight)
 
     def sample(self, logits: Tensor, temperature: float, n_samples: int) -> Tensor:
-        """Gumbel-softmax samples, (n_samples, k, n_columns). Each row sums to 1; as temperature falls, to 1 in one column.
+        """Gumbel-softmax samples, (n_samples, k, n_columns). Each row sums to 1, when cold in one column.
 
         Gumbel noise is -log(-log(u)): on a CPU four times cheaper than the logarithm of torch's exponential numbers.
         """

@@ -24,7 +24,7 @@ from swapdae.selection.concrete import (
     unique_selections,
 )
 from swapdae.selection.concrete_data import Data
-from swapdae.selection.config import ConcreteTraining, SelectorTask
+from swapdae.selection.concrete_training import ConcreteTraining, SelectorTask
 
 Array = NDArray[Any]
 logger = logging.getLogger(__name__)

@@ -1,16 +1,12 @@
-"""What a selection is and how a concrete selector is trained: frozen models, without torch."""
+"""What a selection is, and the settings of a ConcreteSelector: frozen models that load no library for arrays."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from swapdae.base.models import Strict
-from swapdae.encoding.input_scaling import Scale
 
-Parameterization = Literal["direct", "indirect"]
-SelectorTask = Literal["reconstruct", "regress", "classify"]
 Temperature = Annotated[float, Field(gt=0)]
-DEFAULT_RATES: dict[Parameterization, float] = {"direct": 0.1, "indirect": 0.003}
 
 
 class SelectConfig(Strict):
@@ -48,29 +44,3 @@ class ConcreteConfig(Strict):
     samples: Annotated[int, Field(ge=1)] | Literal["row"] = 1
     overlap: float = Field(1.0, ge=0)
     validation_fraction: float = Field(0.2, gt=0, lt=1)
-
-
-class ConcreteTraining(ConcreteConfig):
-    """All that one training is given: the parameters of ConcreteSelector and those of its config."""
-
-    k: int
-    task: SelectorTask = "reconstruct"
-    parameterization: Parameterization = "indirect"
-    epochs: int = Field(100, ge=0)
-    decoder: tuple[Annotated[int, Field(ge=1)], ...] = (200,)
-    start: Literal["random", "greedy"] | list[int] = "random"
-    refine: bool = True
-    scale: Scale = "standard"
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the logits."""
-        return DEFAULT_RATES[self.parameterization] if self.selection_rate is None else self.selection_rate
-
-    def n_samples(self, n_rows: int) -> int:
-        """Gumbel samples of a batch of n_rows."""
-        return n_rows if self.samples == "row" else min(self.samples, n_rows)
-
-    def inner(self, n_columns: int) -> int:
-        """p of the parameterization "indirect"; a start must be represented exactly, which takes at least k."""
-        return min(self.d_inner if self.start == "random" else max(self.d_inner, self.k), n_columns)

@@ -22,7 +22,8 @@ from swapdae.encoding.one_hot import one_hot
 from swapdae.selection.concrete import InputColumns
 from swapdae.selection.concrete_data import Data
 from swapdae.selection.concrete_fit import fit_concrete
-from swapdae.selection.config import ConcreteConfig, ConcreteTraining, Parameterization, SelectorTask
+from swapdae.selection.concrete_training import ConcreteTraining, Parameterization, SelectorTask
+from swapdae.selection.config import ConcreteConfig
 from swapdae.selection.greedy import forward_selection, linear_covariance, swap_refinement
 
 Array = NDArray[Any]

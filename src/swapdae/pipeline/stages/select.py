@@ -81,7 +81,8 @@ def _unsupervised(run: Run) -> Iterator[Moments]:
 
 
 def _concrete(run: Run) -> Iterator[list[int]]:
-    from swapdae.selection.config import ConcreteConfig, SelectorTask
+    from swapdae.selection.concrete_training import SelectorTask
+    from swapdae.selection.config import ConcreteConfig
     from swapdae.selection.estimator import ConcreteSelector
 
     config, y = run.experiment.select, run.table.y
