@@ -108,8 +108,9 @@ class Problem:
 
     def greedy(self, swaps: bool, y: Array | None = None) -> list[int]:
         covariance, targets = linear_covariance(self.x[0], y)
-        chosen = forward_selection(covariance, targets, self.k)
-        return swap_refinement(covariance, targets, chosen) if swaps else chosen
+        groups = [np.array([j]) for j in range(self.x[0].shape[1])]  # the covariance has the targets behind them
+        chosen = forward_selection(covariance, targets, self.k, groups)
+        return swap_refinement(covariance, targets, chosen, groups) if swaps else chosen
 
 
 Figures = dict[str, dict[str, list[float]]]

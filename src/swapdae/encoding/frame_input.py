@@ -33,6 +33,7 @@ class FrameInput:
             X = self._with_text_names(X)
             if self._categorical:
                 return self._checked(X, least, reset=reset)
+            _check_numbers(X)
         x = validate_data(
             self,
             X,

@@ -95,7 +95,10 @@ def linear_covariance(x: Array, y: Array | None = None, ridge: float = 1e-6) -> 
 
 
 def forward_selection(covariance: Array, targets: Array, k: int, groups: Sequence[Array] | None = None) -> list[int]:
-    """The k groups, in the order in which they are chosen. Raises ValueError if there are fewer than k."""
+    """The k groups, in the order in which they are chosen; without `groups` each column, also a target, is one.
+
+    Raises ValueError if there are fewer than k.
+    """
     groups = [np.array([j]) for j in range(len(covariance))] if groups is None else groups
     if k > len(groups):
         raise ValueError(f"k = {k} groups of columns asked for, {len(groups)} are there")
