@@ -31,7 +31,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
 from concrete_rivals import lassonet, principal, stochastic_gates, textbook
-from swapdae import ConcreteSelector
+from swapdae import ConcreteConfig, ConcreteSelector
+from swapdae.encoding.one_hot import one_hot
 from swapdae.selection.greedy import forward_selection, linear_covariance, swap_refinement
 
 Array = NDArray[Any]
@@ -72,12 +73,14 @@ class Problem:
         self.varying = np.flatnonzero(np.ptp(self.x[0], axis=0) > 0)
         self.batch = 16 if len(train) < 500 else 64
 
-    def fit(self, seed: int, task: Any = "reconstruct", **parameters: Any) -> ConcreteSelector:
+    def fit(
+        self, seed: int, task: Any = "reconstruct", *, decoder_epochs: int = 100, **parameters: Any
+    ) -> ConcreteSelector:
         selector = ConcreteSelector(
             self.k,
             task=task,
             scale="none" if task == "reconstruct" else "standard",
-            batch_size=self.batch,
+            config=ConcreteConfig(batch_size=self.batch, decoder_epochs=decoder_epochs),
             random_state=seed,
             device="cpu",
             **parameters,
@@ -93,8 +96,7 @@ class Problem:
 
     def same_decoder_error(self, columns: list[int], seed: int) -> float:
         """The selector's decoder on columns chosen by others, for as many epochs as the selector trains in all."""
-        own = ConcreteSelector(self.k)
-        epochs = own.epochs + own.decoder_epochs
+        epochs = ConcreteSelector().epochs + ConcreteConfig().decoder_epochs
         return self.error(self.fit(seed, start=columns, epochs=0, decoder_epochs=epochs, refine=False))
 
     def accuracy(self, columns: list[int], seed: int) -> float:
@@ -106,9 +108,9 @@ class Problem:
 
     def greedy(self, swaps: bool, y: Array | None = None) -> list[int]:
         covariance, targets = linear_covariance(self.x[0], y)
-        units = [np.array([j]) for j in range(self.x[0].shape[1])]
-        chosen = forward_selection(covariance, targets, self.k, units)
-        return swap_refinement(covariance, targets, chosen, units) if swaps else chosen
+        groups = [np.array([j]) for j in range(self.x[0].shape[1])]  # the covariance has the targets behind them
+        chosen = forward_selection(covariance, targets, self.k, groups)
+        return swap_refinement(covariance, targets, chosen, groups) if swaps else chosen
 
 
 Figures = dict[str, dict[str, list[float]]]
@@ -155,7 +157,7 @@ def supervised(problem: Problem, seed: int, figures: Figures) -> None:
         own = float(np.mean(selector.decode(x[2]).argmax(axis=1) == y[2]))
         unique = selector.n_unique_ / problem.k
         note(figures, kind, accuracy=accuracy, own_accuracy=own, unique_supervised=unique, seconds_supervised=seconds)
-    indicators = np.eye(int(y[0].max()) + 1)[y[0]]
+    indicators = one_hot(y[0], int(y[0].max()) + 1)
     rivals: dict[str, Callable[[], list[int]]] = {
         "random": lambda: problem.random(seed),
         "greedy": lambda: problem.greedy(swaps=False, y=indicators),

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from downloaded import downloaded
-from swapdae import ConcreteSelector, DenoisingAutoencoder
-from swapdae.autoencoder.config import DaeConfig
+from swapdae import ConcreteConfig, ConcreteSelector, DenoisingAutoencoder
 from swapdae.competition.folds import train_rows
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Problem, cross_fit
@@ -63,10 +62,10 @@ class Features:
         return [select_by_moments(moments, k, supervised=False)] * self._problem.n_folds, time.perf_counter() - started
 
     def concrete(self, k: int) -> tuple[list[list[int]], float]:
-        started, chosen = time.perf_counter(), []
+        started, chosen, still = time.perf_counter(), [], ConcreteConfig(decoder_epochs=0)
         for fold in range(self._problem.n_folds):
             train = self._problem.folds != fold
-            selector = ConcreteSelector(k, task="regress", epochs=20, decoder_epochs=0, refine=False)
+            selector = ConcreteSelector(k, task="regress", epochs=20, refine=False, config=still)
             chosen.append(selector.fit(self.x[train], self._problem.y[train]).chosen_.tolist())
         return chosen, time.perf_counter() - started
 
@@ -109,10 +108,13 @@ def prepared(given: argparse.Namespace, folder: Path) -> tuple[Features, Feature
     rows = train_rows(table.n_train, given.rows, given.seed)
     frame = table.train.iloc[rows].reset_index(drop=True)
     raw = RawFeatures(frame, table.categorical, table.numerical, [np.arange(len(rows))])
-    values: dict[str, Any] = {"body": {"kind": "stack", "width": given.width}, "training": {"epochs": given.epochs}}
     started = time.perf_counter()
     autoencoder = DenoisingAutoencoder(
-        DaeConfig.model_validate(values), categorical=list(table.categorical), random_state=given.seed
+        body="stack",
+        width=given.width,
+        epochs=given.epochs,
+        categorical=list(table.categorical),
+        random_state=given.seed,
     )
     x = autoencoder.fit(frame).transform(frame).astype(np.float16).astype(np.float32)
     print(f"{len(x):,} rows, {x.shape[1]:,} features, autoencoder {time.perf_counter() - started:.1f} s")

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from swapdae.encoding.encoder import Encoder
+from swapdae.encoding.encoder import Encoder, encode
 
 
 def frame() -> pd.DataFrame:
@@ -68,3 +68,21 @@ def test_transform_does_not_look_at_other_rows() -> None:
     encoder = Encoder(("colour",), NUMERICAL, "rank_gauss").fit(frame())
     whole, one = encoder.transform(frame()), encoder.transform(frame().iloc[[1]])
     assert np.array_equal(whole.x_num[1], one.x_num[0])
+
+
+def test_encode_fits_on_the_rows_given_and_encodes_all() -> None:
+    rows = np.array([0, 1])
+    codes, layout = encode(frame(), rows, ("colour",), ("x",), "standard")
+    assert layout.n_levels == (2,) and layout.indicators == ()
+    assert codes.x_cat[:, 0].tolist() == [2, 1, 0, 2]  # the missing colour was not seen
+    assert codes.x_num[:, 0] == pytest.approx([-1, 1, 0, 9])
+
+
+def test_layout_knows_whether_anything_varies() -> None:
+    def varies(categorical: tuple[str, ...], *numerical: str) -> bool:
+        return Encoder(categorical, numerical, "standard").fit(frame()).layout.varies
+
+    assert varies((), "x") and varies(("colour",))
+    assert not varies((), "flat", "empty")
+    assert not Encoder(("colour",), (), "standard").fit(frame().iloc[[0, 3]]).layout.varies
+    assert Encoder((), ("flat",), "standard").fit(pd.DataFrame({"flat": [7.0, np.nan]})).layout.varies  # missing or not

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from swapdae import ConcreteSelector
+from swapdae import ConcreteConfig, ConcreteSelector
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
@@ -52,7 +52,13 @@ def test_greedy_choice_takes_the_strongest_first_and_sees_the_training_part_alon
 def test_order_of_use_goes_by_the_network() -> None:
     each = study()
     selector = ConcreteSelector(
-        3, task="regress", epochs=0, decoder_epochs=0, start=[0, 3, 5], refine=False, device="cpu"
+        3,
+        task="regress",
+        epochs=0,
+        config=ConcreteConfig(decoder_epochs=0),
+        start=[0, 3, 5],
+        refine=False,
+        device="cpu",
     )
     selector.fit(each.frame, each.problem.y)
     assert order_of_use(selector, each.frame, each.problem.y, 0) == ("x3", "c", "x0")

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from swapdae.base.device import resolve_device
-from swapdae.selection.concrete import Units
-from swapdae.selection.concrete_config import ConcreteConfig, Data
+from swapdae.selection.concrete import InputColumns
+from swapdae.selection.concrete_data import Data
 from swapdae.selection.concrete_fit import FittedConcrete, fit_concrete, in_places_of
+from swapdae.selection.concrete_training import ConcreteTraining
 
 CPU = resolve_device("cpu")
 CONFIG: dict[str, Any] = {
@@ -17,19 +18,18 @@ CONFIG: dict[str, Any] = {
     "task": "regress",
     "parameterization": "indirect",
     "d_inner": 6,
-    "hidden": (16,),
+    "decoder": (16,),
     "dropout": 0.0,
     "epochs": 30,
-    "hard_epochs": 3,
+    "decoder_epochs": 3,
     "batch_size": 32,
     "learning_rate": 3e-3,
     "selection_rate": 0.01,
     "temperatures": (10.0, 0.01),
-    "n_samples": 1,
+    "samples": 1,
     "overlap": 0.0,
-    "until_settled": False,
 }
-SIX = Units(tuple(range(6)))
+SIX = InputColumns(tuple(range(6)))
 
 
 def problem(seed: int, n: int = 512) -> Data:
@@ -39,13 +39,13 @@ def problem(seed: int, n: int = 512) -> Data:
 
 
 def fit(refine: Any = None, start: Any = None, seed: int = 0, **changes: Any) -> FittedConcrete:
-    config = ConcreteConfig(**{**CONFIG, **changes})
+    config = ConcreteTraining.model_validate({**CONFIG, **changes})
     return fit_concrete(problem(0), problem(1, 128), SIX, 1, config, seed=seed, device=CPU, start=start, refine=refine)
 
 
-@pytest.mark.parametrize("n_samples", [1, 4, None])
-def test_indirect_finds_the_columns_that_matter(n_samples: int | None) -> None:
-    fitted = fit(n_samples=n_samples)
+@pytest.mark.parametrize("samples", [1, 4, "row"])
+def test_indirect_finds_the_columns_that_matter(samples: int | str) -> None:
+    fitted = fit(samples=samples)
     assert set(fitted.chosen) == {1, 4} and fitted.n_unique == 2
 
 
@@ -63,9 +63,9 @@ def test_log_has_an_epoch_a_line_and_ends_cold_and_settled() -> None:
 
 
 def test_unsettled_rows_train_anew_for_twice_as_long() -> None:
-    slow: dict[str, Any] = {"parameterization": "direct", "selection_rate": 1e-4, "epochs": 1, "hard_epochs": 1}
-    assert len(fit(**slow).log) == 2
-    assert len(fit(**slow, until_settled=True).log) == 16 + 1
+    slow: dict[str, Any] = {"selection_rate": 1e-4, "epochs": 1, "decoder_epochs": 1}
+    assert len(fit(**slow).log) == 2, "only those of the direct parameterization must settle"
+    assert len(fit(**slow, parameterization="direct").log) == 16 + 1
 
 
 def test_refinement_is_kept_only_where_validation_rows_agree() -> None:
@@ -74,7 +74,7 @@ def test_refinement_is_kept_only_where_validation_rows_agree() -> None:
     assert set(fit(epochs=1, selection_rate=0.0, start=[0, 2], refine=lambda chosen: others).chosen) == {1, 4}
 
 
-def test_refined_units_keep_the_places_of_those_that_stay() -> None:
+def test_refined_columns_keep_the_places_of_those_that_stay() -> None:
     assert in_places_of([4, 7, 2], [9, 2, 4]) == [4, 9, 2]
 
 
@@ -83,9 +83,9 @@ def test_prediction_reads_the_chosen_columns_alone() -> None:
     x = np.random.default_rng(2).normal(size=(20, 6))
     others = x.copy()
     others[:, [0, 2, 3, 5]] = 9
-    assert np.array_equal(fitted.predict(x), fitted.predict(others))
+    assert np.array_equal(fitted.predict(x, CPU), fitted.predict(others, CPU))
     others[:, 1] = 9
-    assert not np.array_equal(fitted.predict(x), fitted.predict(others))
+    assert not np.array_equal(fitted.predict(x, CPU), fitted.predict(others, CPU))
 
 
 def test_same_seed_same_weights() -> None:

@@ -34,8 +34,8 @@ def test_error_is_that_of_the_regression_also_after_a_drop() -> None:
     x, y = correlated(), correlated(seed=1)[:, :2]
     covariance, targets = linear_covariance(x, y, ridge=0)
     sweep = Sweep(covariance, [np.array([j]) for j in range(8)], targets)
-    for unit in (3, 5, 1):
-        sweep.add(unit)
+    for group in (3, 5, 1):
+        sweep.add(group)
     sweep.drop(5)
     assert sweep.chosen == [3, 1]
     assert sweep.error == pytest.approx(error(x, y, [3, 1]))
@@ -56,10 +56,10 @@ def test_a_block_is_taken_as_one() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 5))
     y = x[:, [1, 2]].sum(axis=1, keepdims=True) + 0.6 * x[:, [4]]  # columns 1 and 2 explain most, but only together
-    units = [np.array([0]), np.array([1, 2]), np.array([3]), np.array([4])]
+    groups = [np.array([0]), np.array([1, 2]), np.array([3]), np.array([4])]
     covariance, targets = linear_covariance(x, y)
-    assert forward_selection(covariance, targets, 2, units) == [1, 3]
-    sweep = Sweep(covariance, units, targets)
+    assert forward_selection(covariance, targets, 2, groups) == [1, 3]
+    sweep = Sweep(covariance, groups, targets)
     assert sweep.error - sweep.gains()[1] == pytest.approx(error(x, y, [1, 2]), rel=1e-4)
 
 
@@ -71,7 +71,7 @@ def test_copies_of_a_chosen_column_gain_nothing() -> None:
 
 def test_more_than_there_are_is_refused() -> None:
     covariance, targets = linear_covariance(correlated(d=3))
-    with pytest.raises(ValueError, match="4 units"):
+    with pytest.raises(ValueError, match="k = 4 groups"):
         forward_selection(covariance, targets, 4)
 
 
@@ -82,8 +82,8 @@ def test_selection_from_moments_is_that_from_the_rows(supervised: bool) -> None:
     (moments,) = accumulate((x[:, :5], x[:, 5:]), y, np.zeros(len(y), dtype=int), 1)
     standard = (y - y.mean())[:, None] / y.std() if supervised else None
     covariance, targets = linear_covariance(x, standard, ridge=0)
-    units = [np.array([j]) for j in range(8)]
-    assert select_by_moments(moments, 4, supervised=supervised) == forward_selection(covariance, targets, 4, units)
+    groups = [np.array([j]) for j in range(8)]
+    assert select_by_moments(moments, 4, supervised=supervised) == forward_selection(covariance, targets, 4, groups)
     with pytest.raises(ValueError, match="k = 8 features asked for, 7 vary"):
         select_by_moments(moments, 8, supervised=supervised)
 

@@ -1,5 +1,6 @@
-"""The methods without the pipeline: scikit-learn estimators over the same networks that the stages use."""
+"""DenoisingAutoencoder: the autoencoder without the pipeline, as a scikit-learn transformer."""
 
+import copy
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -9,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
-from swapdae.base.device import DeviceName, resolve_device
-from swapdae.encoding.encoder import Encoder
+from swapdae.base.device import DeviceName
+from swapdae.base.parameters import checked, config_values, device_of
+from swapdae.base.random import RandomState, seed_of
 from swapdae.encoding.frame_input import FrameInput
 
 
@@ -18,22 +20,40 @@ class DenoisingAutoencoder(FrameInput, ClassNamePrefixFeaturesOutMixin, Transfor
     """Swap-noise denoising autoencoder: fit on rows, transform rows to the activations of its body.
 
     X: a DataFrame, whose columns of text, categories or bools are categorical, or an array of numbers. NaN is allowed.
+    Columns of dates, and of text with mostly different values, are refused by name.
 
-    config: body, noise, loss and training; None is the shipped default. categorical: "auto", or the names of the
-    DataFrame's categorical columns. device: "auto", "cpu" or "cuda". verbose: show a progress bar.
+    body: its kind, "stack" or "transformer". width: of the stack. epochs, batch_size, learning_rate: of the training.
+    swap_rate: the chance that a cell takes its value from another row, 0 to 1. Each of these that is None is what
+    config says. config: everything else; None is the shipped default.
 
-    Learned: encoder_, model_ (a torch module), log_ (one entry per epoch), n_features_in_, feature_names_in_.
+    categorical: "auto", or the names of the categorical columns. device: "auto", "cpu" or "cuda"; asked for again by
+    every call. random_state: with None every fit differs. verbose: show a progress bar.
+
+    Learned: encoder_, config_ (what was trained), model_ (a torch module on the CPU), log_ (one entry per epoch),
+    n_features_in_, feature_names_in_.
     """
 
     def __init__(
         self,
-        config: DaeConfig | None = None,
         *,
+        body: str | None = None,
+        width: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        swap_rate: float | None = None,
+        config: DaeConfig | None = None,
         categorical: Literal["auto"] | list[str] = "auto",
         device: DeviceName = "auto",
-        random_state: int = 0,
+        random_state: RandomState = 0,
         verbose: bool = False,
     ) -> None:
+        self.body = body
+        self.width = width
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.swap_rate = swap_rate
         self.config = config
         self.categorical = categorical
         self.device = device
@@ -41,30 +61,39 @@ class DenoisingAutoencoder(FrameInput, ClassNamePrefixFeaturesOutMixin, Transfor
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on the rows of X, (n, n_features); y is ignored. Raises ValueError for fewer than two rows."""
+        """Train on the rows of X, (n, n_features); y is ignored.
+
+        Raises ValueError for a parameter or a column that cannot be used, and for fewer than two rows.
+        """
+        config, device, seed = self._config(), device_of(self.device), seed_of(self.random_state)
         frame = self._frame(X, reset=True)
-        config = self.config or DaeConfig()
-        names = [str(name) for name in frame.columns]
-        categorical = self._categorical(frame)
-        numerical = tuple(name for name in names if name not in categorical)
-        self.encoder_ = Encoder(categorical, numerical, config.numerical, self.random_state).fit(frame)
-        self._device = resolve_device(self.device)
-        self.model_, self.log_ = fit_autoencoder(
-            self.encoder_.transform(frame),
-            self.encoder_.layout,
-            config,
-            seed=self.random_state,
-            device=self._device,
-            show_progress=self.verbose,
+        self.encoder_ = self._fitted_encoder(frame, config.numerical, seed)
+        codes = self.encoder_.transform(frame)
+        model, self.log_ = fit_autoencoder(
+            codes, self.encoder_.layout, config, seed=seed, device=device, show_progress=self.verbose
         )
-        self._n_features_out = self.model_.d_features
+        # On the CPU, so that a pickle can be read on any machine.
+        self.config_, self.model_, self._n_features_out = config, model.cpu(), model.d_features
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Features of the rows of X, (n, d_features). A category not seen in fit is unknown, not an error."""
         check_is_fitted(self, "model_")
+        device = device_of(self.device)
         codes = self.encoder_.transform(self._frame(X, reset=False))
-        return np.concatenate(list(read_features(self.model_, codes, self.encoder_.layout, self._device)))
+        model = self.model_ if device.kind == "cpu" else copy.deepcopy(self.model_).to(device.device)
+        return np.concatenate(list(read_features(model, codes, self.encoder_.layout, device)))
+
+    def _config(self) -> DaeConfig:
+        """config, with what the other parameters change in it."""
+        values = config_values(DaeConfig, self.config)
+        if self.body not in (None, values["body"]["kind"]):
+            values["body"] = {"kind": self.body}
+        swap = {"categorical": self.swap_rate, "numerical": self.swap_rate}
+        training = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
+        for part, changes in (("body", {"width": self.width}), ("noise", swap), ("training", training)):
+            values[part] |= {name: value for name, value in changes.items() if value is not None}
+        return checked(DaeConfig, values, type(self).__name__)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

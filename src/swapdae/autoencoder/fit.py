@@ -65,7 +65,7 @@ def fit_autoencoder(
     """
     generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the CUDA devices, too
         model = Autoencoder(layout, config).to(device.device)
     rows = Rows.of(codes, device.device)
     step = Step(model, SwapNoise(config.noise, layout, device.device, generator), config, device)

@@ -34,6 +34,11 @@ class Layout:
     def n_inputs(self) -> int:
         return self.n_binary + self.n_numbers
 
+    @property
+    def varies(self) -> bool:
+        """Whether any input column holds two distinct values in the rows of the fit."""
+        return self.n_indicators + self.n_numbers > 0 or max(self.n_levels, default=0) > 1
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -114,7 +119,8 @@ class Encoder:
         )
 
     def _categories(self, frame: pd.DataFrame) -> NDArray[np.object_]:
-        return frame[list(self.categorical)].to_numpy(dtype=object, na_value=np.nan)
+        # Without copy=True, pandas 3 tries to write into a read-only view of a column of floats.
+        return frame[list(self.categorical)].to_numpy(dtype=object, na_value=np.nan, copy=True)
 
     def _numbers(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         return frame[list(self.numerical)].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -134,3 +140,16 @@ class Encoder:
             centred = self._scaler.transform(x[:, self._scaled]) - self._mean
             x_num = np.nan_to_num(centred, nan=0.0).astype(np.float32)
         return Codes(x_cat, np.isnan(x[:, self._indicated]), x_num)
+
+
+def encode(
+    frame: pd.DataFrame,
+    rows: NDArray[np.int64],
+    categorical: tuple[str, ...],
+    numerical: tuple[str, ...],
+    scale: NumericalScale,
+    seed: int = 0,
+) -> tuple[Codes, Layout]:
+    """All rows of `frame`, encoded by what is seen in `rows` (row numbers) alone, and the layout of their inputs."""
+    encoder = Encoder(categorical, numerical, scale, seed).fit(frame.iloc[rows])
+    return encoder.transform(frame), encoder.layout

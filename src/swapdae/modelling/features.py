@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.encoding.encoder import Codes, Encoder, Layout
+from swapdae.encoding.encoder import Codes, Encoder, Layout, encode
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
 RowNumbers = NDArray[np.int64]
@@ -108,9 +108,9 @@ class RawFeatures:
         return (self._dense(0 if self.shared else fold),)
 
     def _encode(self, fold: int) -> FloatArray:
-        encoder = Encoder(self._categorical, self._numerical, "standard")
-        encoder.fit(self._frame.iloc[self._fit_rows[fold]])
-        return encoder.transform(self._frame).one_hot(encoder.layout)
+        rows = self._fit_rows[fold]
+        codes, layout = encode(self._frame, rows, self._categorical, self._numerical, "standard")
+        return codes.one_hot(layout)
 
 
 class LoadedFeatures:

@@ -19,6 +19,7 @@ from swapdae.heads.lightgbm import LightGBMModel
 from swapdae.modelling.cross_fit import CrossFit, Model, Problem, cross_fit
 from swapdae.modelling.features import FoldwiseFeatures, RawFeatures
 from swapdae.modelling.head import Head
+from swapdae.selection.config import ConcreteConfig
 from swapdae.selection.estimator import ConcreteSelector
 
 Array = NDArray[Any]
@@ -28,7 +29,7 @@ JUDGED_ROWS = 1000  # rows on which a column is shuffled
 
 @dataclass(frozen=True, eq=False)
 class ColumnProblem:
-    """Source columns of train rows, and what they are to tell.
+    """Source columns of train rows, and the target that they are to predict.
 
     frame: (n_train, N), all columns in it vary. problem: its targets and folds; its features are not read.
     """
@@ -65,8 +66,10 @@ class ColumnProblem:
         for rank, k in enumerate(sorted(ks, reverse=True)):
             if rank < 2:
                 view = self.problem.view(fold)
-                lengths = {"epochs": epochs, "decoder_epochs": max(1, epochs // 2)}
-                selector = self._selector(fold, k, device=device, random_state=seed + fold, **lengths)
+                config = ConcreteConfig(decoder_epochs=max(1, epochs // 2))
+                selector = self._selector(
+                    fold, k, epochs=epochs, config=config, device=device, random_state=seed + fold
+                )
                 judged = view.split[1][:JUDGED_ROWS]
                 order = order_of_use(selector, self.frame.iloc[view.train[judged]], view.y[judged], seed)
             found[k] = order[:k]
@@ -74,7 +77,8 @@ class ColumnProblem:
 
     def select_greedily(self, fold: int, k: int) -> Names:
         """k columns by greedy forward selection in the fold's training part, in the order in which it takes them."""
-        selector = self._selector(fold, k, start="greedy", epochs=0, decoder_epochs=0, refine=False, device="cpu")
+        still = ConcreteConfig(decoder_epochs=0)
+        selector = self._selector(fold, k, start="greedy", epochs=0, config=still, refine=False, device="cpu")
         return tuple(self.columns[j] for j in selector.chosen_)
 
     def _selector(self, fold: int, k: int, **options: Any) -> ConcreteSelector:
@@ -105,10 +109,10 @@ def order_of_use(selector: ConcreteSelector, frame: pd.DataFrame, y: Array, seed
 
 
 def _loss(selector: ConcreteSelector, frame: pd.DataFrame, y: Array) -> float:
-    told = selector.decode(frame)
+    predicted = selector.decode(frame)
     if selector.task == "regress":
-        return float(np.mean((told - y) ** 2))
-    return float(-np.log(told[np.arange(len(y)), np.searchsorted(selector.classes_, y)] + 1e-9).mean())
+        return float(np.mean((predicted - y) ** 2))
+    return float(-np.log(predicted[np.arange(len(y)), np.searchsorted(selector.classes_, y)] + 1e-9).mean())
 
 
 def order_of_gain(model: LightGBMModel) -> Names:

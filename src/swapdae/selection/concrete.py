@@ -1,4 +1,4 @@
-"""Concrete selectors: k rows of logits over d units, relaxed in training, k chosen units at the end.
+"""Concrete selectors: k rows of logits over d source columns, relaxed in training, k chosen columns at the end.
 
 `direct`: the logits are the parameters (concrete autoencoder, Balin, Abid and Zou, ICML 2019). `indirect`: they are
 psi W + b, psi (k, p), W (p, d), b (d,), all learned (indirectly parameterized concrete autoencoder, ICML 2024).
@@ -13,24 +13,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swapdae.selection.concrete_config import Parameterization
+from swapdae.selection.concrete_training import Parameterization
 
-WIDTH = 8  # a unit of more columns enters the selector as an embedding of this many numbers
+WIDTH = 8  # a column of more inputs enters the selector as an embedding of this many numbers
 
 
 @dataclass(frozen=True)
-class Units:
-    """Which unit each input belongs to: a unit is selected as one. of_input: (n_inputs,) 0..n_units-1."""
+class InputColumns:
+    """The source column that each input comes from: all inputs of a column are selected as one.
+
+    of_input: (n_inputs,), 0..n_columns-1.
+    """
 
     of_input: tuple[int, ...]
 
     @property
-    def n_units(self) -> int:
+    def n_columns(self) -> int:
         return max(self.of_input) + 1
 
     @property
     def width(self) -> int:
-        """Numbers that a selection holds: those of the widest unit, at most WIDTH."""
+        """Numbers that a selection holds: as many as the widest column has inputs, at most WIDTH."""
         return min(WIDTH, max(Counter(self.of_input).values()))
 
 
@@ -40,25 +43,25 @@ def temperature(step: int, n_steps: int, first: float, last: float) -> float:
 
 
 class ConcreteSelection(nn.Module):
-    """k rows of logits over n_units. d_inner: p of the indirect parameterization."""
+    """k rows of logits over n_columns. d_inner: p of the indirect parameterization."""
 
-    def __init__(self, k: int, n_units: int, parameterization: Parameterization, d_inner: int) -> None:
+    def __init__(self, k: int, n_columns: int, parameterization: Parameterization, d_inner: int) -> None:
         super().__init__()
         self.k = k
         self.direct = parameterization == "direct"
         if self.direct:
-            self.rows = nn.Parameter(0.01 * torch.randn(k, n_units))
+            self.rows = nn.Parameter(0.01 * torch.randn(k, n_columns))
         else:
             self.rows = nn.Parameter(torch.randn(k, d_inner))
-            self.weight = nn.Parameter(torch.randn(d_inner, n_units) * (3 * d_inner) ** -0.5)
-            self.bias = nn.Parameter(torch.zeros(n_units))
+            self.weight = nn.Parameter(torch.randn(d_inner, n_columns) * (3 * d_inner) ** -0.5)
+            self.bias = nn.Parameter(torch.zeros(n_columns))
 
     def logits(self) -> Tensor:
-        """(k, n_units)"""
+        """(k, n_columns)"""
         return self.rows if self.direct else torch.addmm(self.bias, self.rows, self.weight)
 
     def sample(self, logits: Tensor, temperature: float, n_samples: int) -> Tensor:
-        """Gumbel-softmax samples, (n_samples, k, n_units): each row sums to 1, and to one unit as temperature falls.
+        """Gumbel-softmax samples, (n_samples, k, n_columns). Each row sums to 1, when cold in one column.
 
         Gumbel noise is -log(-log(u)): on a CPU four times cheaper than the logarithm of torch's exponential numbers.
         """
@@ -77,20 +80,25 @@ class ConcreteSelection(nn.Module):
 
 
 class ConcreteNetwork(nn.Module):
-    """A selector in front of a decoder: linear from the k selected units to the outputs, plus a perceptron, which
+    """A selector in front of a decoder: linear from the k selected columns to the outputs, plus a perceptron, which
     starts at 0 and so learns what the linear part leaves."""
 
-    unit_of_input: Tensor
+    column_of_input: Tensor
 
     def __init__(
-        self, selection: ConcreteSelection, units: Units, d_out: int, hidden: tuple[int, ...], dropout: float = 0.0
+        self,
+        selection: ConcreteSelection,
+        columns: InputColumns,
+        d_out: int,
+        hidden: tuple[int, ...],
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.selection = selection
-        self.width, self.n_units = units.width, units.n_units
-        self.register_buffer("unit_of_input", torch.tensor(units.of_input))
+        self.width, self.n_columns = columns.width, columns.n_columns
+        self.register_buffer("column_of_input", torch.tensor(columns.of_input))
         if self.width > 1:
-            self.embedding = nn.Parameter(_embedding(units))
+            self.embedding = nn.Parameter(_embedding(columns))
         d_code = selection.k * self.width
         self.linear = nn.Linear(d_code, d_out)
         layers: list[nn.Module] = []
@@ -104,24 +112,24 @@ class ConcreteNetwork(nn.Module):
             self.perceptron = nn.Sequential(*layers, last)
 
     def slots(self, x: Tensor) -> Tensor:
-        """(batch, n_inputs) to (batch, n_units, width): a number as it is, a block as its embedding."""
+        """(batch, n_inputs) to (batch, n_columns, width): a single input as it is, several by their embedding."""
         if self.width == 1:
             return x[:, :, None]
         spread = x[:, :, None] * self.embedding
-        return x.new_zeros(len(x), self.n_units, self.width).index_add_(1, self.unit_of_input, spread)
+        return x.new_zeros(len(x), self.n_columns, self.width).index_add_(1, self.column_of_input, spread)
 
     def soft(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Outputs (batch, d_out) with relaxed selections; weights: (n_samples, k, n_units), each for an equal part."""
+        """Outputs (batch, d_out) of relaxed selections. weights: (n_samples, k, n_columns), each for an equal part."""
         slots = self.slots(x)
         if len(weights) == 1:
-            code = torch.einsum("ku,buw->bkw", weights[0], slots) if self.width > 1 else x @ weights[0].T
+            code = torch.einsum("kc,bcw->bkw", weights[0], slots) if self.width > 1 else x @ weights[0].T
         else:
-            parts = slots.view(len(weights), -1, self.n_units, self.width)
-            code = torch.einsum("sku,sbuw->sbkw", weights, parts)
+            parts = slots.view(len(weights), -1, self.n_columns, self.width)
+            code = torch.einsum("skc,sbcw->sbkw", weights, parts)
         return self.decode(code.reshape(len(x), -1))
 
     def hard(self, x: Tensor, chosen: Tensor) -> Tensor:
-        """Outputs (batch, d_out) from the chosen units (k,) alone."""
+        """Outputs (batch, d_out) from the chosen columns (k,) alone."""
         return self.decode(self.slots(x)[:, chosen].flatten(1))
 
     def decoder_parameters(self) -> list[nn.Parameter]:
@@ -146,35 +154,35 @@ class ConcreteNetwork(nn.Module):
         return output if self.perceptron is None else output + self.perceptron(code)
 
 
-def _embedding(units: Units) -> Tensor:
-    """(n_inputs, width): the identity for a unit of at most `width` columns, random for a wider one."""
-    embedding = torch.zeros(len(units.of_input), units.width)
-    size, seen = Counter(units.of_input), [0] * units.n_units
-    for column, unit in enumerate(units.of_input):
-        if size[unit] <= units.width:
-            embedding[column, seen[unit]] = 1
+def _embedding(columns: InputColumns) -> Tensor:
+    """(n_inputs, width): the identity for a column of at most `width` inputs, random for a wider one."""
+    embedding = torch.zeros(len(columns.of_input), columns.width)
+    size, seen = Counter(columns.of_input), [0] * columns.n_columns
+    for i, column in enumerate(columns.of_input):
+        if size[column] <= columns.width:
+            embedding[i, seen[column]] = 1
         else:
-            embedding[column] = torch.randn(units.width)
-        seen[unit] += 1
+            embedding[i] = torch.randn(columns.width)
+        seen[column] += 1
     return embedding
 
 
 def overlap(probabilities: Tensor) -> Tensor:
-    """How much probability lies on units beyond their first selection: 0 if no unit is claimed more than once.
+    """How much probability lies on columns beyond their first selection: 0 if none is claimed more than once.
 
-    probabilities: (k, n_units), rows sum to 1.
+    probabilities: (k, n_columns), rows sum to 1.
     """
     return F.relu(probabilities.sum(dim=0) - 1).sum()
 
 
 def unique_selections(logits: Tensor) -> tuple[list[int], int]:
-    """k distinct units and how many were distinct before: a row that lost its favourite takes its next best unused.
+    """k distinct columns and how many were distinct before: a row that lost its favourite takes its next best unused.
 
-    The row that is surest of a unit keeps it. logits: (k, n_units); raises ValueError where k > n_units.
+    The row that is surest of a column keeps it. logits: (k, n_columns); raises ValueError where k > n_columns.
     """
-    k, n_units = logits.shape
-    if k > n_units:
-        raise ValueError(f"{k} units cannot be chosen of {n_units}")
+    k, n_columns = logits.shape
+    if k > n_columns:
+        raise ValueError(f"{k} columns cannot be chosen of {n_columns}")
     probabilities = logits.double().softmax(dim=1)
     best, favourite = probabilities.max(dim=1)
     chosen = [-1] * k
@@ -184,6 +192,6 @@ def unique_selections(logits: Tensor) -> tuple[list[int], int]:
     for row in range(k):
         if chosen[row] < 0:
             left = logits[row].clone()
-            left[[unit for unit in chosen if unit >= 0]] = -torch.inf
+            left[[column for column in chosen if column >= 0]] = -torch.inf
             chosen[row] = int(left.argmax())
     return chosen, len(set(favourite.tolist()))

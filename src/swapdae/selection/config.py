@@ -1,15 +1,19 @@
-"""[select] of an experiment: k of the autoencoder's features, for heads that read `dae_selected`."""
+"""What a selection is, and the settings of a ConcreteSelector: frozen models that load no library for arrays."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from swapdae.base.models import Strict
 
+Temperature = Annotated[float, Field(gt=0)]
+
 
 class SelectConfig(Strict):
-    """task: "supervised" chooses what tells the target, anew within every fold's training part; "unsupervised" what
-    tells the other features, on the rows that the autoencoder may see. method: "greedy" is forward selection on the
+    """[select] of an experiment: k of the autoencoder's features, for heads that read `dae_selected`.
+
+    task: "supervised" chooses what predicts the target, anew within every fold's training part; "unsupervised" what
+    predicts the other features, on the rows that the autoencoder may see. method: "greedy" is forward selection on the
     covariance, "concrete" the concrete selector, trained for `epochs`. rows: cap on those that a choice reads.
     """
 
@@ -18,3 +22,25 @@ class SelectConfig(Strict):
     method: Literal["greedy", "concrete"] = "greedy"
     rows: int | None = Field(20_000, ge=10)
     epochs: int = Field(20, ge=1)
+
+
+class ConcreteConfig(Strict):
+    """Settings of a ConcreteSelector that rarely need a change.
+
+    dropout: of the decoder. d_inner: p of the parameterization "indirect". decoder_epochs: with hard selections, after
+    the relaxed ones. learning_rate: of the decoder; selection_rate: of the logits, None is .003 for "indirect" and .1
+    for "direct". temperatures: of the first and the last relaxed step. samples: Gumbel samples a batch, "row" for one
+    each row (slow, as published). overlap: weight of the loss on columns claimed twice. validation_fraction: of the
+    rows, where fit is given no validation rows.
+    """
+
+    dropout: float = Field(0.2, ge=0, lt=1)
+    d_inner: int = Field(64, ge=1)
+    decoder_epochs: int = Field(100, ge=0)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(3e-3, gt=0)
+    selection_rate: float | None = Field(None, ge=0)
+    temperatures: tuple[Temperature, Temperature] = (10.0, 0.01)
+    samples: Annotated[int, Field(ge=1)] | Literal["row"] = 1
+    overlap: float = Field(1.0, ge=0)
+    validation_fraction: float = Field(0.2, gt=0, lt=1)

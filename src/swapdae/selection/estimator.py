@@ -13,13 +13,17 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from swapdae.base.device import DeviceName, resolve_device
-from swapdae.encoding.encoder import Encoder
+from swapdae.base.device import Device, DeviceName
+from swapdae.base.parameters import checked, config_values, device_of
+from swapdae.base.random import RandomState, seed_of
 from swapdae.encoding.frame_input import FrameInput
-from swapdae.encoding.unit_scaling import Scale, UnitScaling
-from swapdae.selection.concrete import Units
-from swapdae.selection.concrete_config import ConcreteConfig, Data, Parameterization, SelectorTask
+from swapdae.encoding.input_scaling import InputScaling, Scale
+from swapdae.encoding.one_hot import one_hot
+from swapdae.selection.concrete import InputColumns
+from swapdae.selection.concrete_data import Data
 from swapdae.selection.concrete_fit import fit_concrete
+from swapdae.selection.concrete_training import ConcreteTraining, Parameterization, SelectorTask
+from swapdae.selection.config import ConcreteConfig
 from swapdae.selection.greedy import forward_selection, linear_covariance, swap_refinement
 
 Array = NDArray[Any]
@@ -29,18 +33,19 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
     """Concrete autoencoder (Balin et al., ICML 2019) and its indirect parameterization (ICML 2024).
 
     X: a DataFrame, whose columns of text, categories or bools are categorical, or an array of numbers. NaN is allowed.
-    Whole columns are selected: a categorical's one-hot block, or a number with its missing-value indicator, is one.
+    Columns of dates, and of text with mostly different values, are refused by name. Whole columns are selected: a
+    categorical's one-hot block, or a number with its missing-value indicator, is one.
 
-    k: columns to select. parameterization: of the logits; "direct" trains anew for twice as long until its rows have
-    settled. task: "reconstruct" needs no y; "regress" takes y (n,) or (n, t); "classify" takes labels (n,).
-    decoder: hidden widths beside the linear part, () for a linear decoder. d_inner: p of "indirect". start: where the
+    k: columns to select. task: "reconstruct" needs no y; "regress" takes y (n,) or (n, t); "classify" takes labels
+    (n,). parameterization: of the logits; "direct" trains anew for twice as long until its rows have settled. epochs:
+    with relaxed selections. decoder: hidden widths beside the linear part, () for a linear decoder. start: where the
     rows begin, at random, at greedy forward selection, or at k positions of columns (d_inner is then at least k).
     refine: try swaps, on the training covariance, of the final choice and of greedy forward selection, and keep what
-    the decoder does best with on validation rows.
-    epochs, decoder_epochs: with relaxed selections, then with hard ones. selection_rate: learning rate of the logits;
-    None is .003 for "indirect", .1 for "direct". samples: Gumbel samples a batch, "row" for one each row (slow, as
-    published). overlap: weight of the loss on units claimed twice. scale: units of the inputs, and so of the squared
-    error of "reconstruct". validation_fraction: of the rows, where fit is given none.
+    the decoder does best with on validation rows. scale: of the inputs, and so of the squared error of "reconstruct":
+    "standard", "min_max" or "none". config: everything else; None is its defaults.
+
+    categorical: "auto", or the names of the categorical columns. device: "auto", "cpu" or "cuda"; asked for again by
+    every call. random_state: with None every fit differs.
 
     Learned: chosen_ (k,) positions of columns in the order of the selector's rows, n_unique_ (rows that chose
     different columns, before duplicates were replaced by the next best), log_ (one entry per epoch), classes_,
@@ -51,155 +56,121 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         self,
         k: int = 10,
         *,
-        parameterization: Parameterization = "indirect",
         task: SelectorTask = "reconstruct",
+        parameterization: Parameterization = "indirect",
+        epochs: int = 100,
         decoder: tuple[int, ...] = (200,),
-        dropout: float = 0.2,
-        d_inner: int = 64,
         start: Literal["random", "greedy"] | list[int] = "random",
         refine: bool = True,
-        epochs: int = 100,
-        decoder_epochs: int = 100,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        selection_rate: float | None = None,
-        temperatures: tuple[float, float] = (10.0, 0.01),
-        samples: int | Literal["row"] = 1,
-        overlap: float = 1.0,
         scale: Scale = "standard",
+        config: ConcreteConfig | None = None,
         categorical: Literal["auto"] | list[str] = "auto",
-        validation_fraction: float = 0.2,
         device: DeviceName = "auto",
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.k = k
-        self.parameterization = parameterization
         self.task = task
+        self.parameterization = parameterization
+        self.epochs = epochs
         self.decoder = decoder
-        self.dropout = dropout
-        self.d_inner = d_inner
         self.start = start
         self.refine = refine
-        self.epochs = epochs
-        self.decoder_epochs = decoder_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.selection_rate = selection_rate
-        self.temperatures = temperatures
-        self.samples = samples
-        self.overlap = overlap
         self.scale = scale
+        self.config = config
         self.categorical = categorical
-        self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Choose k columns of X, (n, n_features). X_val, y_val: validation rows, else split off X.
 
-        Raises ValueError for fewer than two rows, a missing y, or fewer than k columns that vary.
+        Raises ValueError for a parameter or a column that cannot be used, fewer than two rows, a missing y, or fewer
+        than k columns that vary.
         """
+        training, device, seed = self._training(), device_of(self.device), seed_of(self.random_state)
         frame = self._frame(X, reset=True)
         target = self._target(y, len(frame), reset=True)
         if X_val is None:
             train, held = train_test_split(
-                np.arange(len(frame)), test_size=self.validation_fraction, random_state=self.random_state
+                np.arange(len(frame)), test_size=training.validation_fraction, random_state=seed
             )
             held_frame, held_target = frame.iloc[held], target[held]
             frame, target = frame.iloc[train], target[train]
         else:
             held_frame = self._frame(X_val, reset=False)
             held_target = self._target(y_val, len(held_frame), reset=False)
-        categorical = self._categorical(frame)
-        numerical = tuple(str(name) for name in frame.columns if str(name) not in categorical)
-        self.encoder_ = Encoder(categorical, numerical, "standard", self.random_state).fit(frame)
-        n_units = len({*categorical, *self.encoder_.layout.numbers, *self.encoder_.layout.indicators})
-        if not 1 <= self.k <= n_units:
-            raise ValueError(f"k = {self.k}: between 1 and the {n_units} columns that vary can be selected")
-        self._scaling = UnitScaling.fit(self.encoder_.transform(frame), self.encoder_.layout, frame, self.scale)
-        self._device = resolve_device(self.device)
-        self._fit(self._inputs(frame), target, self._inputs(held_frame), held_target)
+        self.encoder_ = self._fitted_encoder(frame, "standard", seed)
+        layout = self.encoder_.layout
+        n_columns = len({*layout.categorical, *layout.numbers, *layout.indicators})
+        if not 1 <= training.k <= n_columns:
+            raise ValueError(f"k = {training.k}: between 1 and the {n_columns} columns that vary can be selected")
+        self._scaling = InputScaling.fit(self.encoder_.transform(frame), layout, frame, training.scale)
+        self._fit(training, self._inputs(frame), target, self._inputs(held_frame), held_target, device, seed)
         return self
 
-    def _fit(self, x: Array, y: Array, x_held: Array, y_held: Array) -> None:
+    def _training(self) -> ConcreteTraining:
+        names = ("k", "task", "parameterization", "epochs", "decoder", "start", "refine", "scale")
+        values = {**config_values(ConcreteConfig, self.config), **{name: getattr(self, name) for name in names}}
+        return checked(ConcreteTraining, values, type(self).__name__)
+
+    def _fit(
+        self, training: ConcreteTraining, x: Array, y: Array, x_held: Array, y_held: Array, device: Device, seed: int
+    ) -> None:
         if self.task == "reconstruct":
             y, y_held = x, x_held
         elif self.task == "regress":
             self._y_mean, self._y_deviation = y.mean(axis=0), y.std(axis=0)
             self._y_deviation[self._y_deviation == 0] = 1
             y, y_held = ((part - self._y_mean) / self._y_deviation for part in (y, y_held))
-        units = Units(self._scaling.of_input)
-        columns = [np.flatnonzero(np.array(units.of_input) == unit) for unit in range(units.n_units)]
-        linear_y = y if self.task == "regress" else None if self.task == "reconstruct" else _indicators(y)
-        covariance, targets = linear_covariance(x, linear_y)
-
-        def refine(chosen: list[int]) -> list[list[int]]:
-            greedy = forward_selection(covariance, targets, self.k, columns)
-            return [swap_refinement(covariance, targets, begun, columns) for begun in (greedy, chosen)]
-
+        linear = _Linear(x, self._linear_target(y), training.k, self._scaling)
         self._fitted = fit_concrete(
-            Data.of(x, y, self._device),
-            Data.of(x_held, y_held, self._device),
-            units,
+            Data.of(x, y, device),
+            Data.of(x_held, y_held, device),
+            InputColumns(self._scaling.of_input),
             len(self.classes_) if self.task == "classify" else y.shape[1],
-            self._config(units.n_units),
-            seed=self.random_state,
-            device=self._device,
-            start=self._start(covariance, targets, columns),
-            refine=refine if self.refine else None,
+            training,
+            seed=seed,
+            device=device,
+            start=linear.start(training.start),
+            refine=linear.refine if training.refine else None,
         )
         columns_of = self._scaling.columns
-        self.chosen_ = np.array([columns_of[unit] for unit in self._fitted.chosen])
+        self.chosen_ = np.array([columns_of[column] for column in self._fitted.chosen])
         self.n_unique_ = self._fitted.n_unique
         self.log_ = [
-            replace(line, favourites=tuple(columns_of[unit] for unit in line.favourites)) for line in self._fitted.log
+            replace(line, favourites=tuple(columns_of[column] for column in line.favourites))
+            for line in self._fitted.log
         ]
 
-    def _start(self, covariance: Array, targets: Array, columns: list[Array]) -> list[int] | None:
-        if self.start == "random":
+    def _linear_target(self, y: Array) -> Array | None:
+        """What greedy selection predicts, (n, t); None is the inputs themselves. A class weighs the same if rare."""
+        if self.task == "reconstruct":
             return None
-        if self.start == "greedy":
-            return forward_selection(covariance, targets, self.k, columns)
-        position = {column: unit for unit, column in enumerate(self._scaling.columns)}
-        if len(set(self.start)) != self.k or not set(self.start) <= set(position):
-            raise ValueError(f"start: {self.k} different columns that vary are needed, not {self.start}")
-        return [position[column] for column in self.start]
+        if self.task == "regress":
+            return y
+        share = np.bincount(y, minlength=len(self.classes_)) / len(y)
+        return np.asarray(one_hot(y, len(share)) / np.sqrt(share * (1 - share)).clip(1e-6))
 
-    def _config(self, n_units: int) -> ConcreteConfig:
-        direct = self.parameterization == "direct"
-        return ConcreteConfig(
-            k=self.k,
-            task=self.task,
-            parameterization=self.parameterization,
-            d_inner=min(self.d_inner if self.start == "random" else max(self.d_inner, self.k), n_units),
-            hidden=tuple(self.decoder),
-            dropout=self.dropout,
-            epochs=self.epochs,
-            hard_epochs=self.decoder_epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            selection_rate=self.selection_rate or (0.1 if direct else 0.003),
-            temperatures=self.temperatures,
-            n_samples=None if self.samples == "row" else self.samples,
-            overlap=self.overlap,
-            until_settled=direct,
-        )
+    def transform(self, X: Any) -> Any:
+        """The chosen columns of X, (n, k), in the order in which X has them."""
+        check_is_fitted(self, "chosen_")
+        return super().transform(self._with_text_names(X))
 
     def decode(self, X: Any) -> Array:
         """What the joint network makes of the chosen columns of X alone: for "regress" the prediction (n,) or (n, t),
-        for "classify" probabilities (n, n_classes), for "reconstruct" all columns in their own units, (n, n_features);
+        for "classify" probabilities (n, n_classes), for "reconstruct" all columns as they are in X, (n, n_features);
         there the columns must be numbers, else ValueError.
         """
         check_is_fitted(self, "chosen_")
         if self.task == "reconstruct" and self.encoder_.categorical:
             raise ValueError(f"categorical columns cannot be put in an array: {', '.join(self.encoder_.categorical)}")
-        output = self._fitted.predict(self._inputs(self._frame(X, reset=False)))
+        output = self._fitted.predict(self._inputs(self._frame(X, reset=False)), device_of(self.device))
         if self.task == "classify":
             return np.asarray(softmax(output, axis=1))
         if self.task == "regress":
             y = output * self._y_deviation + self._y_mean
             return np.asarray(y[:, 0] if self._y_is_flat else y)
-        return self._scaling.in_own_units(output)
+        return self._scaling.inverse(output)
 
     def _inputs(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         return self._scaling(self.encoder_.transform(frame).one_hot(self.encoder_.layout))
@@ -234,7 +205,29 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         return tags
 
 
-def _indicators(y: Array) -> Array:
-    """Class codes (n,) as columns (n, n_classes) of variances that do not depend on how frequent a class is."""
-    share = np.bincount(y) / len(y)
-    return np.asarray(np.eye(len(share))[y] / np.sqrt(share * (1 - share)).clip(1e-6))
+class _Linear:
+    """Greedy selection on the training rows, by numbers into the source columns that have inputs.
+
+    x: (n, n_inputs); target: (n, t), or None for x itself.
+    """
+
+    def __init__(self, x: Array, target: Array | None, k: int, scaling: InputScaling) -> None:
+        self._covariance, self._targets = linear_covariance(x, target)
+        self._k, self._positions = k, scaling.columns
+        of_input = np.array(scaling.of_input)
+        self._groups = [np.flatnonzero(of_input == column) for column in range(len(scaling.columns))]
+
+    def start(self, start: str | list[int]) -> list[int] | None:
+        """The columns at which the selector's rows begin; None is at random."""
+        if start == "random":
+            return None
+        if start == "greedy":
+            return forward_selection(self._covariance, self._targets, self._k, self._groups)
+        if len(set(start)) != self._k or not set(start) <= set(self._positions):
+            raise ValueError(f"start: {self._k} different columns that vary are needed, not {start}")
+        return [self._positions.index(position) for position in start]
+
+    def refine(self, chosen: list[int]) -> list[list[int]]:
+        """The swap refinements of greedy selection and of `chosen`."""
+        greedy = forward_selection(self._covariance, self._targets, self._k, self._groups)
+        return [swap_refinement(self._covariance, self._targets, begun, self._groups) for begun in (greedy, chosen)]

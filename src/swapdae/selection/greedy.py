@@ -1,9 +1,9 @@
 """Greedy forward selection and swap refinement on a covariance: the linear rival of the concrete selector.
 
-Every step adds the unit (a column, or a categorical's block of columns) which, with those chosen so far, leaves the
-least squared error of a linear prediction of the targets. The state is one matrix, swept at the chosen columns
-(Goodnight, "A tutorial on the SWEEP operator", The American Statistician 1979), so that a unit can be taken out again
-at the cost of taking it in: O(p^2) a column.
+Every step adds the group of columns (a single one, or a categorical's one-hot block) which, with those chosen so far,
+leaves the least squared error of a linear prediction of the targets. The state is one matrix, swept at the chosen
+columns (Goodnight, "A tutorial on the SWEEP operator", The American Statistician 1979), so that a group can be taken
+out again at the cost of taking it in: O(p^2) a column.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ RIDGE = 1e-5  # of a column's own variance: features that differ by less are cop
 
 
 class Sweep:
-    """Residual covariance of all columns given the chosen units.
+    """Residual covariance of all columns given the chosen groups.
 
-    covariance: (p, p); units: the columns of each unit; targets: the columns to predict.
+    covariance: (p, p); groups: the columns of each group; targets: the columns to predict.
     """
 
-    def __init__(self, covariance: Array, units: Sequence[Array], targets: Array) -> None:
+    def __init__(self, covariance: Array, groups: Sequence[Array], targets: Array) -> None:
         self._m = np.array(covariance, dtype=np.float64)
-        self._units = [np.asarray(columns, dtype=np.int64) for columns in units]
-        self._single = np.array([columns[0] if len(columns) == 1 else -1 for columns in self._units])
+        self._groups = [np.asarray(columns, dtype=np.int64) for columns in groups]
+        self._single = np.array([columns[0] if len(columns) == 1 else -1 for columns in self._groups])
         self._target = np.zeros(len(self._m), dtype=bool)
         self._target[targets] = True
         self._in = np.zeros(len(self._m), dtype=bool)
@@ -40,19 +40,19 @@ class Sweep:
         """Squared error of the best linear prediction, summed over the targets."""
         return float(np.diag(self._m)[self._target & ~self._in].sum())
 
-    def add(self, unit: int) -> None:
-        for column in self._units[unit]:
+    def add(self, group: int) -> None:
+        for column in self._groups[group]:
             if self._m[column, column] > self._least[column]:
                 self._pivot(column, 1)
                 self._in[column] = True
-        self.chosen.append(unit)
+        self.chosen.append(group)
 
-    def drop(self, unit: int) -> None:
-        for column in self._units[unit]:
+    def drop(self, group: int) -> None:
+        for column in self._groups[group]:
             if self._in[column]:
                 self._pivot(column, -1)
                 self._in[column] = False
-        self.chosen.remove(unit)
+        self.chosen.remove(group)
 
     def _pivot(self, column: int, sign: int) -> None:
         pivot, row = self._m[column, column], self._m[column].copy()
@@ -61,9 +61,9 @@ class Sweep:
         self._m[column, column] = -1 / pivot
 
     def gains(self) -> Array:
-        """(n_units,): by how much each unit would lower the error; -inf for the chosen."""
+        """(n_groups,): by how much each group would lower the error; -inf for the chosen."""
         left = np.flatnonzero(self._target & ~self._in)
-        gains = np.full(len(self._units), -np.inf)
+        gains = np.full(len(self._groups), -np.inf)
         single = np.flatnonzero(self._single >= 0)
         columns = self._single[single]
         own = np.diag(self._m)[columns]
@@ -71,11 +71,11 @@ class Sweep:
         part = self._m[left] if len(left) < len(self._m) else self._m
         squares = np.einsum("ij,ij->j", part, part)[columns]
         gains[single] = np.where(usable, squares / np.where(usable, own, 1), 0)
-        for unit in np.flatnonzero(self._single < 0):
-            block = self._units[unit]
+        for group in np.flatnonzero(self._single < 0):
+            block = self._groups[group]
             block = block[~self._in[block] & (np.diag(self._m)[block] > self._least[block])]
             cross = self._m[np.ix_(block, left)]
-            gains[unit] = np.sum(cross * (np.linalg.pinv(self._m[np.ix_(block, block)], hermitian=True) @ cross))
+            gains[group] = np.sum(cross * (np.linalg.pinv(self._m[np.ix_(block, block)], hermitian=True) @ cross))
         gains[self.chosen] = -np.inf
         return gains
 
@@ -83,7 +83,7 @@ class Sweep:
 def linear_covariance(x: Array, y: Array | None = None, ridge: float = 1e-6) -> tuple[Array, Array]:
     """Covariance of the columns of x (n, d), and of y (n, t) behind them, with the columns that are targets.
 
-    Without y the targets are x itself. ridge: added to the diagonal of x, in units of its mean variance.
+    Without y the targets are x itself. ridge: added to the diagonal of x, times its mean variance.
     """
     both = np.asarray(x if y is None else np.concatenate([x, y], axis=1), dtype=np.float64)
     centred = both - both.mean(axis=0)
@@ -94,12 +94,15 @@ def linear_covariance(x: Array, y: Array | None = None, ridge: float = 1e-6) -> 
     return covariance, diagonal if y is None else np.arange(d, both.shape[1])
 
 
-def forward_selection(covariance: Array, targets: Array, k: int, units: Sequence[Array] | None = None) -> list[int]:
-    """The k units, in the order in which they are chosen. Raises ValueError if there are fewer than k."""
-    units = [np.array([j]) for j in range(len(covariance))] if units is None else units
-    if k > len(units):
-        raise ValueError(f"k = {k} units asked for, {len(units)} are there")
-    sweep = Sweep(covariance, units, targets)
+def forward_selection(covariance: Array, targets: Array, k: int, groups: Sequence[Array] | None = None) -> list[int]:
+    """The k groups, in the order in which they are chosen; without `groups` each column, also a target, is one.
+
+    Raises ValueError if there are fewer than k.
+    """
+    groups = [np.array([j]) for j in range(len(covariance))] if groups is None else groups
+    if k > len(groups):
+        raise ValueError(f"k = {k} groups of columns asked for, {len(groups)} are there")
+    sweep = Sweep(covariance, groups, targets)
     for _ in range(k):
         sweep.add(int(np.argmax(sweep.gains())))
     return sweep.chosen
@@ -108,7 +111,7 @@ def forward_selection(covariance: Array, targets: Array, k: int, units: Sequence
 def select_by_moments(moments: Moments, k: int, *, supervised: bool) -> list[int]:
     """Forward selection of k of the d columns of `moments`, in the order in which they are chosen.
 
-    supervised: to predict its targets, each of unit variance; else to predict the columns, in their own units.
+    supervised: to predict its targets, each of variance 1; else to predict the columns as they are.
     Raises ValueError for fewer than k columns that vary.
     """
     problem, d = centre(moments, scale=supervised), len(moments.low)
@@ -129,24 +132,24 @@ def swap_refinement(
     covariance: Array,
     targets: Array,
     chosen: Sequence[int],
-    units: Sequence[Array] | None = None,
+    groups: Sequence[Array] | None = None,
     max_passes: int = 10,
 ) -> list[int]:
-    """Exchange chosen units, one at a time, for those that lower the error most, until none does.
+    """Exchange chosen groups, one at a time, for those that lower the error most, until none does.
 
-    Returns as many units as were given, with an error that is not above theirs.
+    Returns as many groups as were given, with an error that is not above theirs.
     """
-    units = [np.array([j]) for j in range(len(covariance))] if units is None else units
-    sweep = Sweep(covariance, units, targets)
-    for unit in chosen:
-        sweep.add(unit)
+    groups = [np.array([j]) for j in range(len(covariance))] if groups is None else groups
+    sweep = Sweep(covariance, groups, targets)
+    for group in chosen:
+        sweep.add(group)
     for _ in range(max_passes):
         before = set(sweep.chosen)
-        for unit in list(sweep.chosen):
-            sweep.drop(unit)
+        for group in list(sweep.chosen):
+            sweep.drop(group)
             gains = sweep.gains()
             best = int(np.argmax(gains))
-            sweep.add(best if gains[best] > gains[unit] * (1 + 1e-9) else unit)
+            sweep.add(best if gains[best] > gains[group] * (1 + 1e-9) else group)
         if set(sweep.chosen) == before:
             break
     return sweep.chosen

@@ -90,7 +90,8 @@ def _unsupervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
 
 
 def _concrete(run: Run, store: FeatureStore) -> Iterator[list[int]]:
-    from swapdae.selection.concrete_config import SelectorTask
+    from swapdae.selection.concrete_training import SelectorTask
+    from swapdae.selection.config import ConcreteConfig
     from swapdae.selection.estimator import ConcreteSelector
 
     config, y = run.experiment.select, run.data.table.y
@@ -101,8 +102,8 @@ def _concrete(run: Run, store: FeatureStore) -> Iterator[list[int]]:
             config.k,
             task=learned if supervised else "reconstruct",
             epochs=config.epochs,
-            decoder_epochs=0,  # the choice alone is wanted, not the decoder
             refine=False,
+            config=ConcreteConfig(decoder_epochs=0),  # the choice alone is wanted, not the decoder
             device=run.device,
             random_state=run.experiment.seed + part,
         )
