@@ -1,10 +1,11 @@
 """Strict models: immutable, every key known, every complaint one line."""
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from swapdae.base.errors import UserError
 
@@ -19,6 +20,31 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=Strict)
+Entry = TypeVar("Entry")
+
+
+def entry(registry: Mapping[str, Entry], name: object, word: str = "kind") -> Entry:
+    """registry[name]. Raises ValueError, in one line, naming the known ones."""
+    if isinstance(name, str) and name in registry:
+        return registry[name]
+    raise ValueError(f"unknown {word} {name!r}; known are {', '.join(registry)}")
+
+
+def by_kind(registry: Mapping[str, type[Model]]) -> BeforeValidator:
+    """Of a field that takes any model of `registry`: the value's `kind` says which.
+
+    The registry is asked at validation, so what is added to it later is accepted. Annotate such a field with pydantic's
+    SerializeAsAny, so that the chosen model's own fields are dumped, too.
+    """
+
+    def validate(value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        if "kind" not in value:
+            raise ValueError(f"kind is missing; known are {', '.join(registry)}")
+        return entry(registry, value["kind"]).model_validate(value)
+
+    return BeforeValidator(validate)
 
 
 def read_toml(model: type[Model], file: Path, **more: Any) -> Model:
@@ -44,9 +70,18 @@ def parse(model: type[Model], values: dict[str, Any], where: str) -> Model:
 
 def _one_line(error: ValidationError) -> str:
     """The first complaint, with the key's path in front, and how many more there are."""
-    problems = error.errors()
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
-    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    (key, message), *others = _complaints(error)
+    more = f" (and {len(others)} more)" if others else ""
     return f"{key}: {message}{more}" if key else f"{message}{more}"
+
+
+def _complaints(error: ValidationError, above: tuple[int | str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Key and message of each, those of a model inside (see `by_kind`) with its own keys."""
+    for problem in error.errors():
+        path, inner = (*above, *problem["loc"]), problem.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            yield from _complaints(inner, path)
+        else:
+            unknown = problem["type"] == "extra_forbidden"
+            message = "unknown key" if unknown else problem["msg"].removeprefix("Value error, ")
+            yield ".".join(map(str, path)), message
