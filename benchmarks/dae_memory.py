@@ -59,7 +59,7 @@ def training(n: int, folder: Path) -> dict[str, float]:
     leave.start()
     with contextlib.suppress(KeyboardInterrupt):
         fit_autoencoder(
-            codes, layout, CONFIG, seed=0, device=resolve_device("auto"), scratch=folder, show_progress=False
+            codes, layout, CONFIG, seed=0, device=resolve_device("auto"), work=folder, show_progress=False
         )
     leave.cancel()
     return {"encoded": encoded, "peak": peak_rss_gb()}

@@ -22,6 +22,7 @@ from swapdae.autoencoder import fit
 from swapdae.autoencoder.config import DaeConfig, TrainingConfig
 from swapdae.autoencoder.fit import fit_autoencoder, learning_rate, read_features
 from swapdae.autoencoder.network import Autoencoder
+from swapdae.autoencoder.progress import Epoch
 from swapdae.base.device import Device, resolve_device
 from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Codes, Layout
@@ -82,9 +83,9 @@ def test_features_do_not_depend_on_the_batch() -> None:
 
 
 def interrupted_at(
-    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, scratch: Path, number: int = signal.SIGINT
-) -> Autoencoder:
-    """The network of a training that a signal ends in each of `steps`, counted by calls, and that is taken up again."""
+    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, work: Path, number: int = signal.SIGINT
+) -> tuple[Autoencoder, list[Epoch]]:
+    """Network and log of a training that a signal ends in each of `steps`, counted by calls, and that is taken up again."""
     for step in [*steps, None]:
         calls = itertools.count()
 
@@ -95,16 +96,16 @@ def interrupted_at(
 
         monkeypatch.setattr(fit, "learning_rate", rate)
         with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
-            model, _ = fit_autoencoder(
-                codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=scratch, show_progress=False
+            found = fit_autoencoder(
+                codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False
             )
     monkeypatch.undo()
-    return model
+    return found
 
 
-def position(scratch: Path) -> dict[str, Any]:
-    with safe_open(scratch / "checkpoint.safetensors", framework="pt") as stored:
-        found: dict[str, Any] = json.loads(stored.metadata()["header"])["position"]
+def progress(work: Path) -> dict[str, Any]:
+    with safe_open(work / "checkpoint.safetensors", framework="pt") as stored:
+        found: dict[str, Any] = json.loads(stored.metadata()["header"])["progress"]
     return found
 
 
@@ -116,12 +117,15 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ) -> None:
     wanted = config(4, optimizer=optimizer, batch_size=8)
     whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
-    resumed = interrupted_at(monkeypatch, steps, wanted, tmp_path)
+    resumed, resumed_log = interrupted_at(monkeypatch, steps, wanted, tmp_path)
     assert same_weights(whole, resumed)
     assert np.array_equal(features(whole, codes(50)), features(resumed, codes(50)))
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    timeless = [(line["epoch"], line["loss"], line["corrupted"], line["learning_rate"]) for line in lines]
-    assert timeless == [(epoch.epoch, epoch.loss, epoch.corrupted, epoch.learning_rate) for epoch in log]
+    assert timeless(resumed_log) == timeless(log)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def timeless(log: list[Epoch]) -> list[tuple[float, ...]]:
+    return [(epoch.epoch, epoch.loss, epoch.corrupted, epoch.learning_rate) for epoch in log]
 
 
 @pytest.mark.parametrize(("step", "epochs", "done"), [(0, 0, 1), (3, 0, 4), (5, 1, 0), (6, 1, 1)])
@@ -140,11 +144,11 @@ def test_interruption_keeps_the_step_under_way(
     try:
         monkeypatch.setattr(fit, "learning_rate", rate)
         with pytest.raises(SystemExit, match="143"):
-            fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, scratch=tmp_path)
+            fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, work=tmp_path)
         assert signal.getsignal(signal.SIGTERM) is terminate
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (len(position(tmp_path)["log"]), position(tmp_path)["done"]) == (epochs, done)
+    assert (len(progress(tmp_path)["log"]), progress(tmp_path)["done"]) == (epochs, done)
 
 
 def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
@@ -161,10 +165,10 @@ def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
     monkeypatch.setattr(fit, "SAVE_EVERY", 0)
     monkeypatch.setattr(fit, "learning_rate", rate)
     with pytest.raises(SystemError):
-        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     monkeypatch.undo()
-    assert position(tmp_path)["done"] == 4
-    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert progress(tmp_path)["done"] == 4
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     assert same_weights(whole, resumed)
 
 
@@ -172,7 +176,7 @@ def test_trains_off_the_main_thread(tmp_path: Path) -> None:
     whole, _ = fit_autoencoder(codes(50), LAYOUT, config(2), seed=1, device=CPU, show_progress=False)
     with ThreadPoolExecutor(1) as pool:
         task = pool.submit(
-            fit_autoencoder, codes(50), LAYOUT, config(2), seed=1, device=CPU, scratch=tmp_path, show_progress=False
+            fit_autoencoder, codes(50), LAYOUT, config(2), seed=1, device=CPU, work=tmp_path, show_progress=False
         )
         assert same_weights(whole, task.result()[0])
 
@@ -189,17 +193,17 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     monkeypatch.undo()
-    assert len(position(tmp_path)["log"]) == 2 and not list(tmp_path.glob("*.part"))
-    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert len(progress(tmp_path)["log"]) == 2 and len(list(tmp_path.iterdir())) == 1
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     assert same_weights(whole, resumed)
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    fit_autoencoder(codes(50), LAYOUT, config(1), seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    fit_autoencoder(codes(50), LAYOUT, config(1), seed=1, device=CPU, work=tmp_path, show_progress=False)
     with pytest.raises(UserError, match="checkpoint has seed = 1, this run 2"):
-        fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, work=tmp_path, show_progress=False)
 
 
 EXPLODES = 1.0  # a rate too high for this network, whose tenth is not
@@ -261,8 +265,8 @@ def test_roll_back_is_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mon
     wanted = exploding(learning_rate=EXPLODES)
     whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
     assert log[0].rolled_back_at == 6
-    assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path))
-    assert position(tmp_path)["rolled_back_at"] == 6
+    assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path)[0])
+    assert progress(tmp_path)["rolled_back_at"] == 6
 
 
 def test_learning_rate_warms_up_and_falls() -> None:

@@ -52,7 +52,7 @@ class DeferredSignals:
         self.deliver()
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
-        again = self.pending
+        one_was_pending = self.pending
         self._pending = number
-        if again:
+        if one_was_pending:
             self.deliver()

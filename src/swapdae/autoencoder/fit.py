@@ -1,6 +1,5 @@
 """The training loop of the autoencoder, and the pass that reads its features out."""
 
-import json
 import logging
 import math
 import time
@@ -12,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress
+from rich.progress import Progress as Bar
 
-from swapdae.autoencoder.checkpoint import Parts, State, load_checkpoint, save_checkpoint
+from swapdae.autoencoder.checkpoint import load_checkpoint, save_checkpoint
 from swapdae.autoencoder.config import DaeConfig, TrainingConfig
 from swapdae.autoencoder.deferred_signals import DeferredSignals
 from swapdae.autoencoder.network import Autoencoder
-from swapdae.autoencoder.position import Epoch, Position
+from swapdae.autoencoder.progress import Epoch, Progress
 from swapdae.autoencoder.progress_bar import progress_bar
-from swapdae.autoencoder.step import Step
+from swapdae.autoencoder.step import State, Step
 from swapdae.autoencoder.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.base.device import Device
 from swapdae.encoding.encoder import Codes, Layout
@@ -48,170 +47,162 @@ def fit_autoencoder(
     *,
     seed: int,
     device: Device,
-    scratch: Path | None = None,
+    work: Path | None = None,
     title: str = "autoencoder",
     show_progress: bool = True,
     on_epoch: OnEpoch = lambda model, epoch: None,
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Train on all rows of `codes`; returns the network and the log, one entry per epoch.
 
-    With `scratch` a checkpoint is kept there and resumed from, and the log goes to scratch/log.jsonl. It is written
-    after every epoch and, inside one, every few minutes and before Ctrl-C or SIGTERM take effect; on a CPU a resumed
-    training ends as an unbroken one does, to the bit. Where the loss explodes, training goes back to the start of the
-    epoch, once, and on at a tenth of the learning rate.
+    With `work` a checkpoint is kept in that directory and resumed from. It is written after every epoch and, inside
+    one, every few minutes and before Ctrl-C or SIGTERM take effect; on a CPU a resumed training ends as an unbroken one
+    does, to the bit. It stays there when the training has ended. Where the loss explodes, training goes back to the
+    start of the epoch, once, and on at a tenth of the learning rate.
 
-    on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does not fit,
-    FloatingPointError where the loss explodes again.
+    on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does not fit or the
+    device's memory does not hold the training, FloatingPointError where the loss explodes again.
     """
-    generator = torch.Generator(device.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder(layout, config).to(device.device)
-    rows = Rows.of(codes, device.device)
-    step = Step(model, SwapNoise(config.noise, layout, device.device, generator), config, device)
-    loop = _Loop(model, step, generator, rows, config, device, seed)
-    if scratch is not None:
-        loop.keep_in(scratch)
+    noise = SwapNoise(config.noise, layout, device.device, device.generator(seed))
+    step = Step(model, noise, config, device)
+    training = Training(step, Rows.of(codes, device.device), config, device, seed, work)
+    total = training.n_batches * config.training.epochs
     with (
-        DeferredSignals(active=scratch is not None) as signals,
-        progress_bar(title, loop.n_batches * config.training.epochs, disable=not show_progress) as bar,
+        DeferredSignals(active=work is not None) as signals,
+        progress_bar(title, total, disable=not show_progress) as bar,
     ):
-        loop.run(bar, signals, on_epoch)
-    return model.eval(), loop.at.log
+        training.run(bar, signals, on_epoch)
+    return model.eval(), training.progress.log
 
 
-class _Loop:
-    """One training: its pieces, where it stands, and the state at the epoch's start to go back to."""
+class Training:
+    """One training under way: its step, how far it has come, and the state at the epoch's start to go back to.
+
+    work: the directory of its checkpoint, from which it goes on where there is one; None keeps none.
+    """
 
     def __init__(
-        self,
-        model: Autoencoder,
-        step: Step,
-        generator: torch.Generator,
-        rows: Rows,
-        config: DaeConfig,
-        device: Device,
-        seed: int,
+        self, step: Step, rows: Rows, config: DaeConfig, device: Device, seed: int, work: Path | None = None
     ) -> None:
-        self._model, self._step, self._generator, self._rows = model, step, generator, rows
-        self._config, self._device, self._seed = config, device, seed
+        self._step, self._rows, self._config, self._device, self._seed = step, rows, config, device, seed
         # A short last batch is dropped, as published; a table shorter than one batch is one batch.
         self._batch = min(config.training.batch_size, len(rows))
         self.n_batches = len(rows) // self._batch
-        self._parts = Parts(model, step.optimizer, generator, step.scaler)
-        self.at = Position()
-        self._unseen = torch.zeros(2, device=device.device)
+        self.progress = Progress()
+        self._unchecked = torch.zeros(2, device=device.device)
         self._mask_auc: float | None = None  # at the last epoch's end
-        self._start: State | None = self._parts.copy()  # None once it has been gone back to
-        self._scratch: Path | None = None
+        self._start: State | None = step.copy()  # None once it has been gone back to
+        self._checkpoint = None if work is None else work / "checkpoint.safetensors"
+        if self._checkpoint is not None and self._checkpoint.exists():
+            self._resume(self._checkpoint)
         self._clock = self._saved = time.perf_counter()
 
-    def keep_in(self, scratch: Path) -> None:
-        """Keep checkpoints and log in a directory, and go on from the checkpoint that is there."""
-        self._scratch = scratch
-        if (file := scratch / "checkpoint.safetensors").exists():
-            header, start = load_checkpoint(file, self._parts, self._identity())
-            self.at = Position.of(header["position"])
-            self._unseen = torch.tensor(self.at.unseen, device=self._device.device)
-            self._start = None if self.at.rolled_back_at is not None else start or self._parts.copy()
-
-    def run(self, bar: Progress, signals: DeferredSignals, on_epoch: OnEpoch) -> None:
+    def run(self, bar: Bar, signals: DeferredSignals, on_epoch: OnEpoch) -> None:
         """Train to the last epoch. Each turn is one step, after which the training can be left and taken up again."""
-        self._model.train()
-        at, order = self.at, self._order()
-        while len(at.log) < self._config.training.epochs:
+        self._step.model.train()
+        progress, order = self.progress, self._order()
+        while len(progress.log) < self._config.training.epochs:
             rate = self._set_rate()
-            self._unseen += self._step(self._rows[order[at.done * self._batch : (at.done + 1) * self._batch]])
-            at.done += 1
-            if at.look_is_due(self.n_batches) and at.explodes(loss := self._look(order)):
+            batch = order[progress.done * self._batch : (progress.done + 1) * self._batch]
+            self._unchecked += self._step(self._rows[batch])
+            progress.done += 1
+            if progress.check_is_due(self.n_batches) and progress.explodes(loss := self._check(order)):
                 self._roll_back(loss, rate)
-            elif at.done == self.n_batches:
+            elif progress.done == self.n_batches:
                 self._end_epoch(rate, bar)
-                on_epoch(self._model, at.log[-1])
+                on_epoch(self._step.model, progress.log[-1])
                 order = self._order()
-            bar.update(bar.task_ids[0], completed=len(at.log) * self.n_batches + at.done)
+            bar.update(bar.task_ids[0], completed=len(progress.log) * self.n_batches + progress.done)
             leave = signals.pending  # asked once: a signal during the next line waits for the next step's end
-            if leave or at.done == 0 or time.perf_counter() - self._saved > SAVE_EVERY:
+            if leave or progress.done == 0 or time.perf_counter() - self._saved > SAVE_EVERY:
                 self._save()
             if leave:
                 signals.deliver()
 
     def _order(self) -> torch.Tensor:
         """The order of an epoch's rows: it follows from seed and number alone, so that no checkpoint need hold it."""
-        (seed,) = np.random.SeedSequence((self._seed, len(self.at.log))).generate_state(1, np.uint64)
-        generator = torch.Generator(self._device.device).manual_seed(int(seed >> np.uint64(1)))
+        (seed,) = np.random.SeedSequence((self._seed, len(self.progress.log))).generate_state(1, np.uint64)
+        generator = self._device.generator(int(seed >> np.uint64(1)))
         return torch.randperm(len(self._rows), device=self._device.device, generator=generator)
 
     def _set_rate(self) -> float:
-        at, training = self.at, self._config.training
-        step = len(at.log) * self.n_batches + at.done
+        progress, training = self.progress, self._config.training
+        step = len(progress.log) * self.n_batches + progress.done
         rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
-        rate *= 1.0 if at.rolled_back_at is None else LOWERED
+        rate *= 1.0 if progress.rolled_back_at is None else LOWERED
         self._step.set_learning_rate(rate)
         return rate
 
-    def _look(self, order: torch.Tensor) -> float:
-        """The mean loss since the last look; at an epoch's end, if that is sound, one of the weights that are kept."""
-        loss = self.at.look(self._unseen.tolist())
-        self._unseen.zero_()
-        if self.at.done < self.n_batches or self.at.explodes(loss):
+    def _check(self, order: torch.Tensor) -> float:
+        """The mean loss since the last check; at an epoch's end, if that is sound, one of the weights that are kept."""
+        loss = self.progress.check(self._read_unchecked())
+        self._unchecked.zero_()
+        if self.progress.done < self.n_batches or self.progress.explodes(loss):
             return loss
-        before = self._generator.get_state()
-        now, self._mask_auc = self._step.look(self._rows[order[: self._batch]])
-        self._generator.set_state(before)
-        return now
+        before = self._step.generator.get_state()
+        evaluated, self._mask_auc = self._step.evaluate(self._rows[order[: self._batch]])
+        self._step.generator.set_state(before)
+        return evaluated
 
-    def _end_epoch(self, rate: float, bar: Progress) -> None:
-        at = self.at
+    def _read_unchecked(self) -> list[float]:
+        found: list[float] = self._device.to_host(self._unchecked).tolist()
+        return found
+
+    def _end_epoch(self, rate: float, bar: Bar) -> None:
+        progress = self.progress
         self._tick()
-        loss, corrupted = (total / self.n_batches for total in at.totals)
-        speed = self.n_batches * self._batch / (at.seconds - at.began)
-        number = len(at.log) + 1
-        at.log.append(Epoch(number, loss, corrupted, rate, speed, at.seconds, at.rolled_back_at, self._mask_auc))
-        at.begin_epoch()
+        loss, corrupted = (total / self.n_batches for total in progress.totals)
+        speed = self.n_batches * self._batch / (progress.seconds - progress.began)
+        epoch = len(progress.log) + 1, loss, corrupted, rate, speed, progress.seconds
+        progress.log.append(Epoch(*epoch, progress.rolled_back_at, self._mask_auc))
+        progress.begin_epoch()
         bar.update(bar.task_ids[0], loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
         if self._start is not None:
-            self._start = self._parts.copy()
+            self._start = self._step.copy()
 
     def _roll_back(self, loss: float, rate: float) -> None:
         """To the epoch's start at a lower rate. Raises FloatingPointError the second time."""
-        at = self.at
-        step = len(at.log) * self.n_batches + at.done
-        found = f"loss is {loss:.3g} in step {step} (epoch {len(at.log) + 1}) at learning rate {rate:.2g}"
+        progress = self.progress
+        step = len(progress.log) * self.n_batches + progress.done
+        found = f"loss is {loss:.3g} in step {step} (epoch {len(progress.log) + 1}) at learning rate {rate:.2g}"
         if self._start is None:
             raise FloatingPointError(
-                f"the autoencoder's {found}, a tenth of its schedule since step {at.rolled_back_at}; "
+                f"the autoencoder's {found}, a tenth of its schedule since step {progress.rolled_back_at}; "
                 "lower training.learning_rate"
             )
         logger.warning("the autoencoder's %s: back to the start of the epoch, on at a tenth of the rate", found)
-        self._parts.restore(self._start)
+        self._step.restore(self._start)
         self._start = None
-        self._unseen.zero_()
+        self._unchecked.zero_()
         self._tick()
-        at.rolled_back_at = step
-        at.begin_epoch()
+        progress.rolled_back_at = step
+        progress.begin_epoch()
 
     def _tick(self) -> None:
         before, self._clock = self._clock, time.perf_counter()
-        self.at.seconds += self._clock - before
+        self.progress.seconds += self._clock - before
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to be gone on from."""
-        config = self._config.model_dump(mode="json")
         device = f"{self._device.kind}, {self._device.dtype}"
-        return {"config": config, "seed": self._seed, "n_rows": len(self._rows), "device": device}
+        return {"config": self._config.decisive(), "seed": self._seed, "n_rows": len(self._rows), "device": device}
+
+    def _resume(self, checkpoint: Path) -> None:
+        header, start = load_checkpoint(checkpoint, self._step.restore, self._identity())
+        self.progress = Progress.of(header["progress"])
+        self._unchecked = torch.tensor(self.progress.unchecked, device=self._device.device)
+        self._start = None if self.progress.rolled_back_at is not None else start or self._step.copy()
 
     def _save(self) -> None:
         self._tick()
         self._saved = self._clock
-        if self._scratch is None:
-            return
-        self.at.unseen = self._unseen.tolist()
-        file, header = self._scratch / "checkpoint.safetensors", {**self._identity(), "position": asdict(self.at)}
-        save_checkpoint(file, self._parts, header, start=self._start if self.at.done else None)
-        log = self._scratch / "log.jsonl.part"
-        log.write_text("".join(json.dumps(vars(epoch)) + "\n" for epoch in self.at.log), encoding="utf-8")
-        log.replace(self._scratch / "log.jsonl")
+        if self._checkpoint is not None:
+            self.progress.unchecked = self._read_unchecked()
+            header = {**self._identity(), "progress": asdict(self.progress)}
+            start = self._start if self.progress.done else None
+            save_checkpoint(self._checkpoint, self._step.state(), header, start)
 
 
 def read_features(
@@ -223,4 +214,4 @@ def read_features(
     with torch.inference_mode(), device.autocast():
         for start in range(0, len(codes), batch_size):
             rows = Rows.of(codes[start : start + batch_size], device.device)
-            yield model.features(inputs(rows)).float().cpu().numpy()
+            yield device.to_host(model.features(inputs(rows)).float())

@@ -31,6 +31,7 @@ def _body(run: Run, scratch: Path) -> dict[str, Any]:
     # torch takes seconds to import: a run that finds its features made does not pay them.
     from swapdae.autoencoder.checkpoint import save_weights
     from swapdae.autoencoder.fit import fit_autoencoder, read_features
+    from swapdae.autoencoder.progress import write_log
     from swapdae.base.device import resolve_device
 
     config, table, seed = run.experiment.dae, run.table, run.experiment.seed
@@ -44,8 +45,9 @@ def _body(run: Run, scratch: Path) -> dict[str, Any]:
         work.mkdir(exist_ok=True)
         title = f"{NAME} {fold + 1}/{len(run.dae_files)}"
         model, log = fit_autoencoder(
-            codes[rows], encoder.layout, config, seed=seed + fold, device=device, scratch=work, title=title
+            codes[rows], encoder.layout, config, seed=seed + fold, device=device, work=work, title=title
         )
+        write_log(work / "log.jsonl", log)
         blocks = read_features(model, codes, encoder.layout, device)
         write_npy(scratch / published.name, blocks, (len(codes), model.d_features))
         save_weights(work / "model.safetensors", model)

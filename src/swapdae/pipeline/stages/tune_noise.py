@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from swapdae.autoencoder.config import DaeConfig, NoiseConfig, TransformerConfig
+from swapdae.autoencoder.config import DaeConfig, NoiseConfig
 from swapdae.base.models import Strict
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
@@ -138,13 +138,8 @@ def trainings_of(run: Run, effort: Effort) -> "Trainings":
 
 def _short(config: DaeConfig, effort: Effort) -> DaeConfig:
     """The same autoencoder with fewer epochs and narrower layers; their number and that of heads and tokens stay."""
-    body, least = config.body, 1
-    names = ("d_feedforward", "d_subspace") if isinstance(body, TransformerConfig) else ("width",)
-    if isinstance(body, TransformerConfig):
-        least = body.n_heads
-    widths = {name: max(getattr(body, name) // effort.shrink // least * least, least) for name in names}
     training = config.training.model_copy(update={"epochs": effort.epochs})
-    return config.model_copy(update={"body": body.model_copy(update=widths), "training": training})
+    return config.model_copy(update={"body": config.body.shrunk(effort.shrink), "training": training})
 
 
 def _table(found: dict[str, Any]) -> list[str]:
