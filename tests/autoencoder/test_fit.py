@@ -206,6 +206,21 @@ def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, work=tmp_path, show_progress=False)
 
 
+def test_what_decides_no_number_may_change_between_two_runs(tmp_path: Path) -> None:
+    whole, _ = fit_autoencoder(codes(50), LAYOUT, config(2), seed=1, device=CPU, show_progress=False)
+
+    def stop(model: Autoencoder, epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise SystemError("killed")
+
+    how: dict[str, Any] = {"seed": 1, "device": CPU, "work": tmp_path, "show_progress": False}
+    with pytest.raises(SystemError):
+        fit_autoencoder(codes(50), LAYOUT, config(2), on_epoch=stop, **how)
+    assert len(progress(tmp_path)["log"]) == 1
+    resumed, log = fit_autoencoder(codes(50), LAYOUT, config(2, compile=False, cuda_graph=True), **how)
+    assert same_weights(whole, resumed) and [epoch.epoch for epoch in log] == [1, 2]
+
+
 EXPLODES = 1.0  # a rate too high for this network, whose tenth is not
 
 
