@@ -24,7 +24,9 @@ from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Layout
 
 LAYOUT = Layout((), 0, 3, (), (), ("x", "y", "z"))
-ROWS = Rows(torch.zeros(4, 0, dtype=torch.int16), torch.zeros(4, 0, dtype=torch.bool), torch.arange(12.0).view(4, 3) / 12)
+ROWS = Rows(
+    torch.zeros(4, 0, dtype=torch.int16), torch.zeros(4, 0, dtype=torch.bool), torch.arange(12.0).view(4, 3) / 12
+)
 
 
 def trained(width: int = 3, *, dtype: torch.dtype = torch.float32, seed: int = 5) -> Step:
@@ -107,7 +109,7 @@ def test_one_flipped_bit_is_noticed_wherever_it_is(tmp_path: Path) -> None:
     number = bytearray(whole)
     number[-5] ^= 64  # of a tensor: nothing but the hash tells
     file.write_bytes(bytes(number))
-    with pytest.raises(UserError, match="damaged checkpoint .its content is not what was written"):
+    with pytest.raises(UserError, match=r"damaged checkpoint \(its content is not what was written\)"):
         load_checkpoint(file, step.restore, {})
 
 

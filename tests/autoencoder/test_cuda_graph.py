@@ -89,7 +89,7 @@ class FakeGenerator(torch.Generator):
     def clone_state(self) -> Any:
         return "before"
 
-    def graphsafe_set_state(self, state: Any) -> None:
+    def graphsafe_set_state(self, state: Any) -> Any:
         self.states.append(state)
 
 
@@ -116,7 +116,7 @@ def test_failed_capture_is_ended_and_let_go(cuda: FakeCuda, ending_fails: bool) 
 
 def test_capture_that_cannot_be_ended_is_a_failed_one(cuda: FakeCuda) -> None:
     cuda.ending_fails = True
-    with pytest.raises(CaptureError, match="^capture was invalidated$"):
+    with pytest.raises(CaptureError, match=r"^capture was invalidated$"):
         capture(lambda: torch.ones(2), FakeGenerator())
     assert cuda.current == "default" and "reset" in cuda.said
 

@@ -85,7 +85,7 @@ def test_features_do_not_depend_on_the_batch() -> None:
 def interrupted_at(
     monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, work: Path, number: int = signal.SIGINT
 ) -> tuple[Autoencoder, list[Epoch]]:
-    """Network and log of a training that a signal ends in each of `steps`, counted by calls, and that is taken up again."""
+    """Network and log of a training that a signal ends in each of `steps`, counted by calls, and that is resumed."""
     for step in [*steps, None]:
         calls = itertools.count()
 
@@ -96,9 +96,7 @@ def interrupted_at(
 
         monkeypatch.setattr(fit, "learning_rate", rate)
         with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
-            found = fit_autoencoder(
-                codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False
-            )
+            found = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False)
     monkeypatch.undo()
     return found
 

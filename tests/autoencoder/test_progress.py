@@ -41,7 +41,8 @@ def test_loss_explodes_against_the_best_and_the_untrained_network(
 
 
 @pytest.mark.parametrize(
-    ("n_batches", "checks"), [(1, [1]), (49, [1, 49]), (50, [1, 50]), (120, [1, 50, 120]), (230, [1, 50, 100, 150, 230])]
+    ("n_batches", "checks"),
+    [(1, [1]), (49, [1, 49]), (50, [1, 50]), (120, [1, 50, 120]), (230, [1, 50, 100, 150, 230])],
 )
 def test_checks_are_at_least_fifty_steps_apart(n_batches: int, checks: list[int]) -> None:
     def due(log: list[Epoch]) -> list[int]:
@@ -64,7 +65,9 @@ def test_totals_are_those_of_every_step() -> None:
 
 
 def test_comes_back_from_a_header() -> None:
-    progress = Progress(log=[Epoch(1, 0.1 + 0.2, 0.1, 1e-3, 1.0, 1.0, 7)], done=3, unchecked=[1 / 3, 0.0], rolled_back_at=7)
+    progress = Progress(
+        log=[Epoch(1, 0.1 + 0.2, 0.1, 1e-3, 1.0, 1.0, 7)], done=3, unchecked=[1 / 3, 0.0], rolled_back_at=7
+    )
     assert Progress.of(json.loads(json.dumps(asdict(progress)))) == progress
 
 

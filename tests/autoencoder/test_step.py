@@ -1,4 +1,4 @@
-"""One step: micro-batches equal the whole batch, what memory does not hold is said, and its state can be gone back to."""
+"""One step: micro-batches equal the whole batch, what does not fit into memory is said, its state comes back."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_noise_that_does_not_fit_ends_the_run_with_the_sizes(monkeypatch: pytest
     _, step = make()
     monkeypatch.setattr(step._noise, "_inputs", out_of_memory)
     for use in (step, step.evaluate):
-        with pytest.raises(UserError, match=r"does not hold a batch of 50 rows with its noise; lower training\.batch_s"):
+        with pytest.raises(UserError, match=r"a batch of 50 rows with its noise; lower training\.batch_size"):
             use(rows(50))
 
 
@@ -117,7 +117,7 @@ def test_evaluation_short_of_memory_equals_the_whole_one(caplog: pytest.LogCaptu
 
 
 def test_state_is_gone_back_to() -> None:
-    model, step = make()
+    _, step = make()
     start = step.copy()
     first = step(rows(50))
     after_one = step.copy()

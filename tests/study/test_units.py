@@ -84,9 +84,7 @@ def test_relu_units_of_a_transformer_are_those_inside() -> None:
     assert np.allclose(found[1], torch.cat(expected, dim=1), atol=1e-6) and found[1].min() == 0
 
 
-@pytest.mark.skipif(
-    fused_kernels(torch.ones(1, 1, 16), torch.float32, 1, 16) is None, reason="needs a C++ compiler"
-)
+@pytest.mark.skipif(fused_kernels(torch.ones(1, 1, 16), torch.float32, 1, 16) is None, reason="needs a C++ compiler")
 def test_units_of_a_block_that_is_compiled_are_those_of_the_plain_one() -> None:
     """At these sizes training and features take the compiled block, which keeps nothing of what is inside it."""
     codes, layout = encoded()

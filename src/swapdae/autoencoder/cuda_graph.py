@@ -56,7 +56,8 @@ def capture(work: Callable[[], Tensor], generator: torch.Generator) -> tuple[tor
     """`work` as a graph, which has not run yet, and its result, which every replay overwrites.
 
     Not by torch.cuda.graph: where ending the capture fails, too, that leaves its own stream the current one and the
-    allocator in the capture. Raises CaptureError where either fails; stream, generator and allocator are then as before.
+    allocator in the capture. Raises CaptureError where either fails; stream, generator and allocator are then as they
+    were.
     """
     torch.cuda.synchronize()
     torch.cuda.empty_cache()

@@ -1,6 +1,6 @@
 """The denoising autoencoder: a body, see bodies/, a mask head, a reconstruction head, the loss.
 
-Heads and loss are those of the winning network of Tabular Playground Series Feb 2021; docs/method.md gives the formulas.
+Heads and loss are those of the winning network of Tabular Playground Series Feb 2021; docs/method.md has the formulas.
 """
 
 import math

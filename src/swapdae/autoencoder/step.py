@@ -144,8 +144,8 @@ class Step:
         if self._micro == 1:
             n_inputs, n_weights = self.model.layout.n_inputs, sum(p.numel() for p in self.model.parameters())
             raise UserError(
-                f"out of memory: the device does not hold a single row of {n_inputs} inputs beside {n_weights:,} weights "
-                "and their gradients; take a smaller body"
+                f"out of memory: the device does not hold a single row of {n_inputs} inputs beside {n_weights:,} "
+                "weights and their gradients; take a smaller body"
             ) from None
         logger.warning("out of memory with %d rows at once, going on with half as many", self._micro)
         self._micro = -(-self._micro // 2)
