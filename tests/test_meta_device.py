@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.autoencoder.fit import Training, fit_autoencoder, read_features
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.step import Step
 from swapdae.autoencoder.swap_noise import Rows, SwapNoise
+from swapdae.autoencoder.training import Training
 from swapdae.base.device import Device
 from swapdae.competition.config import Task
 from swapdae.encoding.encoder import Codes, Layout

@@ -18,11 +18,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from swapdae.autoencoder import fit
-from swapdae.autoencoder.config import DaeConfig, TrainingConfig
-from swapdae.autoencoder.fit import fit_autoencoder, learning_rate, read_features
+from swapdae.autoencoder import training
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.progress import Epoch
+from swapdae.autoencoder.training import learning_rate
 from swapdae.base.device import Device, resolve_device
 from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Codes, Layout
@@ -94,7 +95,7 @@ def interrupted_at(
                 signal.raise_signal(number)
             return learning_rate(*arguments)
 
-        monkeypatch.setattr(fit, "learning_rate", rate)
+        monkeypatch.setattr(training, "learning_rate", rate)
         with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
             found = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False)
     monkeypatch.undo()
@@ -140,7 +141,7 @@ def test_interruption_keeps_the_step_under_way(
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:
-        monkeypatch.setattr(fit, "learning_rate", rate)
+        monkeypatch.setattr(training, "learning_rate", rate)
         with pytest.raises(SystemExit, match="143"):
             fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, work=tmp_path)
         assert signal.getsignal(signal.SIGTERM) is terminate
@@ -160,8 +161,8 @@ def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
             raise SystemError("killed")
         return learning_rate(step, *rest)
 
-    monkeypatch.setattr(fit, "SAVE_EVERY", 0)
-    monkeypatch.setattr(fit, "learning_rate", rate)
+    monkeypatch.setattr(training, "SAVE_EVERY", 0)
+    monkeypatch.setattr(training, "learning_rate", rate)
     with pytest.raises(SystemError):
         fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     monkeypatch.undo()
@@ -239,10 +240,10 @@ def test_exploding_loss_rolls_back_once_and_goes_on(caplog: pytest.LogCaptureFix
 
 def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst in steps 20 and 21 of 6 an epoch, which does not come again."""
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 1e-3)
     _, calm = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None] * 3 + [24] * 5
     assert [epoch.loss for epoch in log[:3]] == [epoch.loss for epoch in calm[:3]]
@@ -252,7 +253,7 @@ def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.M
 def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch an epoch: its loss is sound, the weights after it are not, and going back to them would not help."""
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, config(5, batch_size=50), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None, None, 3, 3, 3]
     assert max(epoch.loss for epoch in log) < 1.2 * log[0].loss  # not the thousands that those weights would give
@@ -267,7 +268,7 @@ def test_loss_that_explodes_again_ends_the_run_with_the_figures(rate: float) -> 
 def test_not_a_number_is_found_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long epochs are looked at every few steps: a loss lost in step 10 is not carried to the end of 200."""
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda step, *rest: math.nan if next(calls) >= 10 else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda step, *rest: math.nan if next(calls) >= 10 else 1e-3)
     with pytest.raises(FloatingPointError, match=r"loss is nan in step 50 .*since step 50"):
         fit_autoencoder(codes(400), LAYOUT, config(batch_size=2), seed=0, device=CPU, show_progress=False)
 
@@ -280,23 +281,6 @@ def test_roll_back_is_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mon
     assert log[0].rolled_back_at == 6
     assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path)[0])
     assert progress(tmp_path)["rolled_back_at"] == 6
-
-
-def test_learning_rate_warms_up_and_falls() -> None:
-    cosine = TrainingConfig(epochs=10, learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate(step, 100, 10, cosine) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9], abs=0.03)
-    assert rates[-1] < 1e-3 and all(a > b for a, b in itertools.pairwise(rates[10:]))
-    exponential = TrainingConfig(learning_rate=1.0, schedule="exponential", decay=0.5, warmup=0)
-    assert [learning_rate(step, 40, 10, exponential) for step in (0, 9, 10, 39)] == [1, 1, 0.5, 0.125]
-
-
-def test_device_that_is_not_there_is_refused() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("CUDA is here")
-    with pytest.raises(UserError, match="--device cuda"):
-        resolve_device("cuda")
-    assert resolve_device("auto").kind == "cpu"
 
 
 @pytest.mark.gpu

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch  # noqa: F401 (safe_open imports it: seconds in which the short training that is to be killed ends)
 from safetensors import safe_open
 
 from fake_kaggle import FakeKaggle

@@ -1,11 +1,8 @@
 """One training step of the autoencoder: noise, forward, backward, update, on whole batches or in micro-batches."""
 
-import ctypes
 import logging
 import math
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -14,6 +11,7 @@ from torch import Tensor
 
 from swapdae.autoencoder.config import DaeConfig, TrainingConfig
 from swapdae.autoencoder.cuda_graph import CaptureError, GraphStep
+from swapdae.autoencoder.memory import keep_freed_memory, must_fit
 from swapdae.autoencoder.network import Autoencoder, autoencoder_loss
 from swapdae.autoencoder.swap_noise import Rows, SwapNoise
 from swapdae.base.device import Device
@@ -42,9 +40,9 @@ class Step:
             logger.warning("the step cannot be captured as a CUDA graph on %s with %s", device.kind, device.dtype)
         self.optimizer = _optimizer(model, config.training, on_device=self._captures)
         self._graph_step = self._new_graph_step()
-        self._micro = config.training.batch_size
+        self._micro, self._n_weights = config.training.batch_size, sum(p.numel() for p in model.parameters())
         if device.kind == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
 
     def set_learning_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -118,8 +116,7 @@ class Step:
     def _train(self, rows: Rows) -> Tensor:
         batch = self._corrupted(rows)
         loss = self._in_parts(lambda: self._gradients(batch), len(rows))
-        n_weights = sum(p.numel() for p in self.model.parameters())
-        with _held(f"the optimizer's state of {n_weights:,} weights", "take a smaller body"):
+        with must_fit(f"the optimizer's state of {self._n_weights:,} weights", "take a smaller body"):
             return self._update(loss, batch)
 
     def _try_once(self, rows: Rows) -> Tensor:
@@ -128,7 +125,7 @@ class Step:
         return self._update(self._gradients(batch), batch)
 
     def _corrupted(self, rows: Rows) -> Batch:
-        with _held(f"a batch of {len(rows):,} rows with its noise", "lower training.batch_size"):
+        with must_fit(f"a batch of {len(rows):,} rows with its noise", "lower training.batch_size"):
             return self._noise(rows)
 
     def _in_parts(self, attempt: Callable[[], Result], n: int) -> Result:
@@ -142,9 +139,9 @@ class Step:
     def _halve(self, n: int) -> None:
         self._micro = min(self._micro, n)
         if self._micro == 1:
-            n_inputs, n_weights = self.model.layout.n_inputs, sum(p.numel() for p in self.model.parameters())
+            n_inputs = self.model.layout.n_inputs
             raise UserError(
-                f"out of memory: the device does not hold a single row of {n_inputs} inputs beside {n_weights:,} "
+                f"out of memory: the device does not hold a single row of {n_inputs} inputs beside {self._n_weights:,} "
                 "weights and their gradients; take a smaller body"
             ) from None
         logger.warning("out of memory with %d rows at once, going on with half as many", self._micro)
@@ -182,15 +179,6 @@ class Step:
         return torch.stack([loss, batch[2].float().mean()])
 
 
-@contextmanager
-def _held(what: str, advice: str) -> Iterator[None]:
-    """Raises UserError where the device's memory does not hold `what`."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise UserError(f"out of memory: the device does not hold {what}; {advice}") from None
-
-
 def _under(prefix: str, state: State) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
@@ -216,13 +204,3 @@ def _optimizer(model: torch.nn.Module, config: TrainingConfig, *, on_device: boo
         {"params": plain, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_device)
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to keep up to 256 MB of freed memory: the activations of every step would else be given back to the
-    system and fetched anew, which took a fifth of a step (9,000 page faults)."""
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD: its largest
-            mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
