@@ -78,7 +78,7 @@ class Draw:
         if not (file := self.work / "dae.npy").is_file():
             codes, encoder = self.data.codes(self.config, self.seed)
             device, seed = resolve_device("auto"), self.seed
-            model, _ = fit_autoencoder(codes, encoder.layout, self.config, seed=seed, device=device, scratch=self.work)
+            model, _ = fit_autoencoder(codes, encoder.layout, self.config, seed=seed, device=device, work=self.work)
             write_npy(file, read_features(model, codes, encoder.layout, device), (len(codes), model.d_features))
         return file
 

@@ -58,9 +58,7 @@ def training(n: int, folder: Path) -> dict[str, float]:
     leave = threading.Timer(n * SECONDS_PER_ROW, os.kill, (os.getpid(), signal.SIGINT))
     leave.start()
     with contextlib.suppress(KeyboardInterrupt):
-        fit_autoencoder(
-            codes, layout, CONFIG, seed=0, device=resolve_device("auto"), scratch=folder, show_progress=False
-        )
+        fit_autoencoder(codes, layout, CONFIG, seed=0, device=resolve_device("auto"), work=folder, show_progress=False)
     leave.cancel()
     return {"encoded": encoded, "peak": peak_rss_gb()}
 

@@ -44,7 +44,7 @@ LAYOUT = Layout(
 
 def published(body: str) -> DaeConfig:
     """The published noise and training on the sizes of `body`."""
-    noise = {"unit": "one_hot", "donor": "row", "numerical": 0.25}
+    noise = {"per": "one_hot", "donor": "row", "numerical": 0.25}
     columns = dict(zip(LAYOUT.categorical, RATES, strict=True))
     training = {"optimizer": "adam", "learning_rate": 3e-4, "batch_size": 384}
     return DaeConfig.model_validate(
@@ -73,7 +73,7 @@ class Engine:
     """Our side: the resident rows, shuffled anew each epoch, and the step."""
 
     def __init__(self, codes: Codes, config: DaeConfig, device: Device, seed: int) -> None:
-        generator = torch.Generator(device.device).manual_seed(seed)
+        generator = device.generator(seed)
         torch.manual_seed(seed)
         self.codes, self.device = codes, device
         self.model = Autoencoder(LAYOUT, config).to(device.device)

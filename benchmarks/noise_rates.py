@@ -23,7 +23,7 @@ import numpy as np
 from downloaded import downloaded
 from swapdae.autoencoder.config import NoiseConfig
 from swapdae.autoencoder.noise_rule import HIGHEST, LOWEST, predictability, rule
-from swapdae.autoencoder.position import Epoch
+from swapdae.autoencoder.progress import Epoch
 from swapdae.base.models import read_toml
 from swapdae.experiment.config import Experiment
 from swapdae.pipeline.noise_search import PUBLISHED
@@ -41,7 +41,7 @@ def arms_of(run: Run, found: Path | None) -> dict[str, NoiseConfig]:
     arms = {
         "flat": NoiseConfig(),
         "experiment": own,
-        "published": NoiseConfig.model_validate({**PUBLISHED, "unit": "one_hot", "donor": "row"}),
+        "published": NoiseConfig.model_validate({**PUBLISHED, "per": "one_hot", "donor": "row"}),
         "rule": ruled,
         "level": own.model_copy(update={"columns": dict.fromkeys(told, round(level, 3))}),
         "opposite": own.model_copy(update={"columns": turned}),

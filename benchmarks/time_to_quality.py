@@ -44,7 +44,7 @@ PUBLISHED = DaeConfig.model_validate(
     {
         "numerical": "standard",
         "body": {"kind": "transformer"},
-        "noise": {"unit": "one_hot", "donor": "row", "categorical": 0.9, "numerical": 0.25},
+        "noise": {"per": "one_hot", "donor": "row", "categorical": 0.9, "numerical": 0.25},
         "loss": {"categories": "binary", "mask": 2},
         "training": {"optimizer": "adam", "learning_rate": 3e-4, "batch_size": 384},
     }

@@ -18,10 +18,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from swapdae.autoencoder import fit
-from swapdae.autoencoder.config import DaeConfig, TrainingConfig
-from swapdae.autoencoder.fit import fit_autoencoder, learning_rate, read_features
+from swapdae.autoencoder import training
+from swapdae.autoencoder.config import DaeConfig
+from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
+from swapdae.autoencoder.progress import Epoch
+from swapdae.autoencoder.training import learning_rate
 from swapdae.base.device import Device, resolve_device
 from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Codes, Layout
@@ -82,9 +84,9 @@ def test_features_do_not_depend_on_the_batch() -> None:
 
 
 def interrupted_at(
-    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, scratch: Path, number: int = signal.SIGINT
-) -> Autoencoder:
-    """The network of a training that a signal ends in each of `steps`, counted by calls, and that is taken up again."""
+    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, work: Path, number: int = signal.SIGINT
+) -> tuple[Autoencoder, list[Epoch]]:
+    """Network and log of a training that a signal ends in each of `steps`, counted by calls, and that is resumed."""
     for step in [*steps, None]:
         calls = itertools.count()
 
@@ -93,18 +95,16 @@ def interrupted_at(
                 signal.raise_signal(number)
             return learning_rate(*arguments)
 
-        monkeypatch.setattr(fit, "learning_rate", rate)
+        monkeypatch.setattr(training, "learning_rate", rate)
         with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
-            model, _ = fit_autoencoder(
-                codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=scratch, show_progress=False
-            )
+            found = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False)
     monkeypatch.undo()
-    return model
+    return found
 
 
-def position(scratch: Path) -> dict[str, Any]:
-    with safe_open(scratch / "checkpoint.safetensors", framework="pt") as stored:
-        found: dict[str, Any] = json.loads(stored.metadata()["header"])["position"]
+def progress(work: Path) -> dict[str, Any]:
+    with safe_open(work / "checkpoint.safetensors", framework="pt") as stored:
+        found: dict[str, Any] = json.loads(stored.metadata()["header"])["progress"]
     return found
 
 
@@ -116,12 +116,15 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ) -> None:
     wanted = config(4, optimizer=optimizer, batch_size=8)
     whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
-    resumed = interrupted_at(monkeypatch, steps, wanted, tmp_path)
+    resumed, resumed_log = interrupted_at(monkeypatch, steps, wanted, tmp_path)
     assert same_weights(whole, resumed)
     assert np.array_equal(features(whole, codes(50)), features(resumed, codes(50)))
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    timeless = [(line["epoch"], line["loss"], line["corrupted"], line["learning_rate"]) for line in lines]
-    assert timeless == [(epoch.epoch, epoch.loss, epoch.corrupted, epoch.learning_rate) for epoch in log]
+    assert timeless(resumed_log) == timeless(log)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def timeless(log: list[Epoch]) -> list[tuple[float, ...]]:
+    return [(epoch.epoch, epoch.loss, epoch.corrupted, epoch.learning_rate) for epoch in log]
 
 
 @pytest.mark.parametrize(("step", "epochs", "done"), [(0, 0, 1), (3, 0, 4), (5, 1, 0), (6, 1, 1)])
@@ -138,13 +141,13 @@ def test_interruption_keeps_the_step_under_way(
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:
-        monkeypatch.setattr(fit, "learning_rate", rate)
+        monkeypatch.setattr(training, "learning_rate", rate)
         with pytest.raises(SystemExit, match="143"):
-            fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, scratch=tmp_path)
+            fit_autoencoder(codes(50), LAYOUT, config(batch_size=8), seed=1, device=CPU, work=tmp_path)
         assert signal.getsignal(signal.SIGTERM) is terminate
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (len(position(tmp_path)["log"]), position(tmp_path)["done"]) == (epochs, done)
+    assert (len(progress(tmp_path)["log"]), progress(tmp_path)["done"]) == (epochs, done)
 
 
 def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
@@ -158,13 +161,13 @@ def test_killed_goes_on_from_the_last_checkpoint_inside_a_long_epoch(
             raise SystemError("killed")
         return learning_rate(step, *rest)
 
-    monkeypatch.setattr(fit, "SAVE_EVERY", 0)
-    monkeypatch.setattr(fit, "learning_rate", rate)
+    monkeypatch.setattr(training, "SAVE_EVERY", 0)
+    monkeypatch.setattr(training, "learning_rate", rate)
     with pytest.raises(SystemError):
-        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     monkeypatch.undo()
-    assert position(tmp_path)["done"] == 4
-    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert progress(tmp_path)["done"] == 4
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     assert same_weights(whole, resumed)
 
 
@@ -172,7 +175,7 @@ def test_trains_off_the_main_thread(tmp_path: Path) -> None:
     whole, _ = fit_autoencoder(codes(50), LAYOUT, config(2), seed=1, device=CPU, show_progress=False)
     with ThreadPoolExecutor(1) as pool:
         task = pool.submit(
-            fit_autoencoder, codes(50), LAYOUT, config(2), seed=1, device=CPU, scratch=tmp_path, show_progress=False
+            fit_autoencoder, codes(50), LAYOUT, config(2), seed=1, device=CPU, work=tmp_path, show_progress=False
         )
         assert same_weights(whole, task.result()[0])
 
@@ -189,17 +192,32 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     monkeypatch.undo()
-    assert len(position(tmp_path)["log"]) == 2 and not list(tmp_path.glob("*.part"))
-    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    assert len(progress(tmp_path)["log"]) == 2 and len(list(tmp_path.iterdir())) == 1
+    resumed, _ = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
     assert same_weights(whole, resumed)
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    fit_autoencoder(codes(50), LAYOUT, config(1), seed=1, device=CPU, scratch=tmp_path, show_progress=False)
+    fit_autoencoder(codes(50), LAYOUT, config(1), seed=1, device=CPU, work=tmp_path, show_progress=False)
     with pytest.raises(UserError, match="checkpoint has seed = 1, this run 2"):
-        fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, scratch=tmp_path, show_progress=False)
+        fit_autoencoder(codes(50), LAYOUT, config(1), seed=2, device=CPU, work=tmp_path, show_progress=False)
+
+
+def test_what_decides_no_number_may_change_between_two_runs(tmp_path: Path) -> None:
+    whole, _ = fit_autoencoder(codes(50), LAYOUT, config(2), seed=1, device=CPU, show_progress=False)
+
+    def stop(model: Autoencoder, epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise SystemError("killed")
+
+    how: dict[str, Any] = {"seed": 1, "device": CPU, "work": tmp_path, "show_progress": False}
+    with pytest.raises(SystemError):
+        fit_autoencoder(codes(50), LAYOUT, config(2), on_epoch=stop, **how)
+    assert len(progress(tmp_path)["log"]) == 1
+    resumed, log = fit_autoencoder(codes(50), LAYOUT, config(2, compile=False, cuda_graph=True), **how)
+    assert same_weights(whole, resumed) and [epoch.epoch for epoch in log] == [1, 2]
 
 
 EXPLODES = 1.0  # a rate too high for this network, whose tenth is not
@@ -222,10 +240,10 @@ def test_exploding_loss_rolls_back_once_and_goes_on(caplog: pytest.LogCaptureFix
 
 def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst in steps 20 and 21 of 6 an epoch, which does not come again."""
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 1e-3)
     _, calm = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 10.0 if next(calls) in (20, 21) else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, exploding(), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None] * 3 + [24] * 5
     assert [epoch.loss for epoch in log[:3]] == [epoch.loss for epoch in calm[:3]]
@@ -235,7 +253,7 @@ def test_explosion_in_a_late_epoch_keeps_the_epochs_before(monkeypatch: pytest.M
 def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch an epoch: its loss is sound, the weights after it are not, and going back to them would not help."""
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda *arguments: 1e6 if next(calls) == 2 else 1e-3)
     _, log = fit_autoencoder(codes(50), LAYOUT, config(5, batch_size=50), seed=1, device=CPU, show_progress=False)
     assert [epoch.rolled_back_at for epoch in log] == [None, None, 3, 3, 3]
     assert max(epoch.loss for epoch in log) < 1.2 * log[0].loss  # not the thousands that those weights would give
@@ -250,7 +268,7 @@ def test_loss_that_explodes_again_ends_the_run_with_the_figures(rate: float) -> 
 def test_not_a_number_is_found_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long epochs are looked at every few steps: a loss lost in step 10 is not carried to the end of 200."""
     calls = itertools.count()
-    monkeypatch.setattr(fit, "learning_rate", lambda step, *rest: math.nan if next(calls) >= 10 else 1e-3)
+    monkeypatch.setattr(training, "learning_rate", lambda step, *rest: math.nan if next(calls) >= 10 else 1e-3)
     with pytest.raises(FloatingPointError, match=r"loss is nan in step 50 .*since step 50"):
         fit_autoencoder(codes(400), LAYOUT, config(batch_size=2), seed=0, device=CPU, show_progress=False)
 
@@ -261,25 +279,8 @@ def test_roll_back_is_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mon
     wanted = exploding(learning_rate=EXPLODES)
     whole, log = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
     assert log[0].rolled_back_at == 6
-    assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path))
-    assert position(tmp_path)["rolled_back_at"] == 6
-
-
-def test_learning_rate_warms_up_and_falls() -> None:
-    cosine = TrainingConfig(epochs=10, learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate(step, 100, 10, cosine) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9], abs=0.03)
-    assert rates[-1] < 1e-3 and all(a > b for a, b in itertools.pairwise(rates[10:]))
-    exponential = TrainingConfig(learning_rate=1.0, schedule="exponential", decay=0.5, warmup=0)
-    assert [learning_rate(step, 40, 10, exponential) for step in (0, 9, 10, 39)] == [1, 1, 0.5, 0.125]
-
-
-def test_device_that_is_not_there_is_refused() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("CUDA is here")
-    with pytest.raises(UserError, match="--device cuda"):
-        resolve_device("cuda")
-    assert resolve_device("auto").kind == "cpu"
+    assert same_weights(whole, interrupted_at(monkeypatch, steps, wanted, tmp_path)[0])
+    assert progress(tmp_path)["rolled_back_at"] == 6
 
 
 @pytest.mark.gpu

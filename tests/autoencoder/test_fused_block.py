@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from swapdae.autoencoder.fused_block import fused_kernels
-from swapdae.autoencoder.network import Block
+from swapdae.autoencoder.layers.transformer import Block
 
 pytestmark = pytest.mark.skipif(
     fused_kernels(torch.ones(1, 1, 16), torch.float32, 1, 16) is None, reason="needs a C++ compiler"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from swapdae.autoencoder.kernels import kernels
-from swapdae.autoencoder.network import Block
+from swapdae.autoencoder.layers.transformer import Block
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from swapdae.autoencoder.config import DaeConfig, LossConfig
-from swapdae.autoencoder.network import Autoencoder, Block, Output, autoencoder_loss
+from swapdae.autoencoder.layers.transformer import Block
+from swapdae.autoencoder.network import Autoencoder, Output, autoencoder_loss
 from swapdae.encoding.encoder import Layout
 
 PUBLISHED = LossConfig(categories="binary", mask=2)
@@ -45,7 +46,6 @@ def test_published_network_has_the_published_size() -> None:
         ({"kind": "transformer", "n_subspaces": 2, "d_subspace": 8, "n_heads": 2, "d_feedforward": 16}, 48),
         ({"kind": "stack", "width": 8}, 24),
         ({"kind": "stack", "width": 8, "activation": "gelu"}, 24),
-        ({"kind": "bottleneck", "width": 8, "bottleneck": 3}, 3),
     ],
 )
 def test_shapes(body: dict[str, object], d_features: int) -> None:

@@ -65,7 +65,7 @@ def test_a_column_by_itself_is_told_by_nothing() -> None:
 
 
 def test_rates_rise_with_predictability_within_bounds() -> None:
-    noise = NoiseConfig(unit="one_hot", donor="row", numerical=0.3, columns={"gone": 0.9})
+    noise = NoiseConfig(per="one_hot", donor="row", numerical=0.3, columns={"gone": 0.9})
     ruled = rule({"none": 0.0, "half": 0.5, "all": 1.0}, noise)
     assert ruled.columns == {"none": LOWEST, "half": (LOWEST + HIGHEST) / 2, "all": HIGHEST}
     assert ruled == noise.model_copy(update={"columns": ruled.columns}), "unit, donor and defaults stay"

@@ -20,7 +20,6 @@ N_ONE_HOT, N_NUMBERS, TOKENS, D = 56, 14, 8, 128
 RATES = [0.95, 0.4, 0.7, *[0.9] * 7]
 CPU = torch.device("cpu")
 PUBLISHED = LossConfig(categories="binary", mask=2)
-PUBLISHED = LossConfig(categories="binary", mask=2)
 
 
 def some_rows(n: int) -> Rows:
@@ -160,7 +159,7 @@ def naive_noise(x: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_noise_has_the_published_distribution() -> None:
     config = NoiseConfig.model_validate(
-        {"unit": "one_hot", "donor": "row", "numerical": 0.25, "columns": dict(zip(LEVELS, RATES, strict=True))}
+        {"per": "one_hot", "donor": "row", "numerical": 0.25, "columns": dict(zip(LEVELS, RATES, strict=True))}
     )
     rows = some_rows(50_000)
     ours = SwapNoise(config, LAYOUT, CPU, torch.Generator().manual_seed(1))

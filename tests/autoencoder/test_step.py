@@ -1,4 +1,4 @@
-"""One step: micro-batches equal the whole batch, and a recording that fails leaves training as it was."""
+"""One step: micro-batches equal the whole batch, what does not fit into memory is said, its state comes back."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.step import Step
 from swapdae.autoencoder.swap_noise import Rows, SwapNoise
 from swapdae.base.device import Device
+from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Layout
 
 CPU = Device(torch.device("cpu"), torch.float32)
@@ -37,15 +38,18 @@ def rows(n: int) -> Rows:
     return Rows(x_cat, torch.zeros(n, 0, dtype=torch.bool), torch.randn(n, 2, generator=generator))
 
 
-def make(most: int | None = None, **training: object) -> tuple[Autoencoder, Step]:
+def make(
+    most: int | None = None, mask: float = 0.0, dtype: torch.dtype = torch.float32, **training: object
+) -> tuple[Any, Step]:
     sizes = {"batch_size": 50, "learning_rate": 1e-2, **training}
-    config = DaeConfig.model_validate({"body": {"kind": "stack", "width": 16}, "training": sizes})
+    body, loss = {"kind": "stack", "width": 16}, {"mask": mask}
+    config = DaeConfig.model_validate({"body": body, "loss": loss, "training": sizes})
     torch.manual_seed(0)
     model: Any = Autoencoder(LAYOUT, config)
     if most is not None:
         model.body = SmallMemory(model.body, most)
     noise = SwapNoise(config.noise, LAYOUT, CPU.device, torch.Generator().manual_seed(1))
-    return model, Step(model, noise, config, CPU)
+    return model, Step(model, noise, config, Device(CPU.device, dtype))
 
 
 def weights(model: nn.Module) -> Tensor:
@@ -79,20 +83,69 @@ def _fail_once_on_a_later_part() -> Any:
     return hook
 
 
-def test_memory_that_holds_no_row_ends_the_run() -> None:
+def test_memory_that_holds_no_row_ends_the_run_with_the_sizes() -> None:
     _, step = make(most=0)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(UserError, match=r"out of memory: .* a single row of 9 inputs beside 857 weights"):
         step(rows(50))
 
 
-def test_recording_that_fails_falls_back(caplog: pytest.LogCaptureFixture) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("CUDA is here")
-    (plain, step), (recorded, other) = make(), make(cuda_graph=True)
+def test_noise_that_does_not_fit_ends_the_run_with_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, step = make()
+    monkeypatch.setattr(step._noise, "_inputs", out_of_memory)
+    for use in (step, step.evaluate):
+        with pytest.raises(UserError, match=r"a batch of 50 rows with its noise; lower training\.batch_size"):
+            use(rows(50))
+
+
+def test_optimizer_that_does_not_fit_ends_the_run_with_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, step = make()
+    monkeypatch.setattr(step.optimizer, "step", out_of_memory)
+    with pytest.raises(UserError, match=r"does not hold the optimizer's state of 857 weights; take a smaller body"):
+        step(rows(50))
+
+
+def out_of_memory(*given: Any) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_evaluation_short_of_memory_equals_the_whole_one(caplog: pytest.LogCaptureFixture) -> None:
+    (_, step), (split, small_step) = make(mask=2.0), make(most=20, mask=2.0)
+    loss, auc = step.evaluate(rows(50))
+    small_loss, small_auc = small_step.evaluate(rows(50))
+    assert small_loss == pytest.approx(loss, rel=1e-6) and small_auc == pytest.approx(auc)
+    assert split.body.seen == [50, 25, 13, 13, 13, 11] and "out of memory with 25 rows" in caplog.text
+
+
+def test_state_is_gone_back_to() -> None:
+    _, step = make()
+    start = step.copy()
+    first = step(rows(50))
+    after_one = step.copy()
+    step(rows(50))
+    step.restore(start)
+    assert not step.optimizer.state_dict()["state"]
+    assert torch.equal(step(rows(50)), first)
+    assert all(torch.equal(after_one[name], tensor) for name, tensor in step.state().items())
+
+
+@pytest.mark.parametrize(
+    "name", ["generator", "optimizer.1.step", "optimizer.2.exp_avg", "model.body.layers.0.bias", "scaler.scale"]
+)
+def test_state_that_lacks_something_is_refused(name: str) -> None:
+    _, step = make(dtype=torch.float16)
+    step(rows(50))
+    state = step.copy()
+    del state[name]
+    with pytest.raises((KeyError, RuntimeError), match=name.split(".")[-1]):
+        step.restore(state)
+
+
+def test_step_that_no_graph_can_hold_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    (plain, step), (captured, other) = make(), make(cuda_graph=True)
     for _ in range(2):
         assert torch.equal(step(rows(50)), other(rows(50)))
-    assert torch.equal(weights(plain), weights(recorded))
-    assert caplog.text.count("cannot be recorded") == 1
+    assert torch.equal(weights(plain), weights(captured))
+    assert caplog.text.count("cannot be captured as a CUDA graph on cpu") == 1
 
 
 def test_learning_rate_is_set() -> None:
@@ -103,14 +156,14 @@ def test_learning_rate_is_set() -> None:
     assert torch.equal(weights(model), before)
 
 
-def test_look_tells_the_masks_auc_and_trains_nothing() -> None:
-    assert make()[1].look(rows(15))[1] is None  # there is no mask head
+def test_evaluation_finds_the_masks_auc_and_trains_nothing() -> None:
+    assert make()[1].evaluate(rows(15))[1] is None  # there is no mask head
 
     config = DaeConfig.model_validate({"body": {"kind": "stack", "width": 16}, "loss": {"mask": 1}})
     model = Autoencoder(LAYOUT, config)
     noise = SwapNoise(config.noise, LAYOUT, CPU.device, torch.Generator().manual_seed(1))
     step, before, state = Step(model, noise, config, CPU), weights(model), noise.generator.get_state()
-    loss, auc = step.look(rows(200))
+    loss, auc = step.evaluate(rows(200))
     assert torch.equal(weights(model), before)
 
     noise.generator.set_state(state)
@@ -122,27 +175,7 @@ def test_look_tells_the_masks_auc_and_trains_nothing() -> None:
     assert auc == pytest.approx(float(by_hand)) and loss > 0
 
 
-def test_look_has_no_auc_where_nothing_is_corrupted() -> None:
+def test_evaluation_has_no_auc_where_nothing_is_corrupted() -> None:
     config = DaeConfig.model_validate({"loss": {"mask": 1}, "noise": {"categorical": 0, "numerical": 0}})
     noise = SwapNoise(config.noise, LAYOUT, CPU.device, torch.Generator().manual_seed(1))
-    assert Step(Autoencoder(LAYOUT, config), noise, config, CPU).look(rows(20))[1] is None
-
-
-@pytest.mark.gpu
-def test_recorded_steps_equal_plain_ones() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("needs CUDA")
-    device, losses = torch.device("cuda"), []
-    for recorded in (False, True):
-        config = DaeConfig.model_validate({"body": {"kind": "transformer"}, "training": {"cuda_graph": recorded}})
-        torch.manual_seed(0)
-        model = Autoencoder(LAYOUT, config).to(device)
-        noise = SwapNoise(config.noise, LAYOUT, device, torch.Generator(device).manual_seed(1))
-        step, batch = Step(model, noise, config, Device(device, torch.float32)), rows(384)
-        on_device = Rows(batch.x_cat.to(device), batch.x_bin.to(device), batch.x_num.to(device))
-        found = []
-        for i in range(20):
-            step.set_learning_rate(1e-3 / (i + 1))
-            found.append(step(on_device))
-        losses.append(torch.stack(found).cpu())
-    assert torch.allclose(losses[0], losses[1], atol=1e-3)
+    assert Step(Autoencoder(LAYOUT, config), noise, config, CPU).evaluate(rows(20))[1] is None

@@ -32,11 +32,11 @@ def test_inputs_equal_the_one_hot_codes() -> None:
     assert expected[1, :3].sum() == 0  # an unknown level has no column
 
 
-@pytest.mark.parametrize("unit", ["column", "one_hot"])
+@pytest.mark.parametrize("per", ["column", "one_hot"])
 @pytest.mark.parametrize("donor", ["row", "cell"])
-def test_rate_of_a_continuous_column_is_the_asked_one(unit: str, donor: str) -> None:
+def test_rate_of_a_continuous_column_is_the_asked_one(per: str, donor: str) -> None:
     # Two rows never share a continuous value, so every asked swap changes it (but a row may be its own donor).
-    clean, corrupted, mask = noise(unit=unit, donor=donor, numerical=0.3)(rows(20_000))
+    clean, corrupted, mask = noise(per=per, donor=donor, numerical=0.3)(rows(20_000))
     assert mask[:, 9].float().mean().item() == pytest.approx(0.3, abs=0.015)
     assert torch.equal(mask, clean != corrupted)
 
@@ -47,17 +47,17 @@ def test_rate_of_a_category_is_lower_for_donors_may_agree() -> None:
     assert moved == pytest.approx(0.6 * 2 / 3, abs=0.015)
 
 
-@pytest.mark.parametrize("unit", ["column", "one_hot"])
-def test_marginals_are_kept(unit: str) -> None:
-    clean, corrupted, _ = noise(unit=unit, categorical=0.9, numerical=0.9)(rows(20_000))
+@pytest.mark.parametrize("per", ["column", "one_hot"])
+def test_marginals_are_kept(per: str) -> None:
+    clean, corrupted, _ = noise(per=per, categorical=0.9, numerical=0.9)(rows(20_000))
     assert torch.allclose(clean.mean(dim=0), corrupted.mean(dim=0), atol=0.03)
     assert torch.allclose(clean.std(dim=0), corrupted.std(dim=0), atol=0.03)
 
 
 def test_whole_columns_stay_one_hot_and_single_columns_do_not() -> None:
-    _, whole, _ = noise(unit="column", categorical=0.5)(rows(2000))
+    _, whole, _ = noise(per="column", categorical=0.5)(rows(2000))
     assert torch.equal(whole[:, :3].sum(dim=1), torch.ones(2000))
-    _, single, _ = noise(unit="one_hot", categorical=0.5)(rows(2000))
+    _, single, _ = noise(per="one_hot", categorical=0.5)(rows(2000))
     assert (single[:, :3].sum(dim=1) != 1).any()
 
 

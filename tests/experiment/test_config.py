@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from swapdae.autoencoder.bodies.transformer import TransformerConfig
 from swapdae.base.errors import UserError
 from swapdae.base.models import parse
 from swapdae.base.paths import Paths
@@ -42,10 +43,10 @@ def test_shipped_experiment_loads(name: str) -> None:
 def test_reference_experiment_is_the_published_recipe() -> None:
     experiment = read_experiment(ROOT, "tps_feb_2021_reference")
     dae, noise = experiment.dae, experiment.dae.noise
-    assert (noise.unit, noise.donor, noise.numerical) == ("one_hot", "row", 0.25)
+    assert (noise.per, noise.donor, noise.numerical) == ("one_hot", "row", 0.25)
     rates = [noise.columns.get(f"cat{j}", noise.categorical) for j in range(10)]
     assert rates == [0.95, 0.4, 0.7, *[0.9] * 7]
-    assert dae.body.kind == "transformer"
+    assert isinstance(dae.body, TransformerConfig)
     assert (dae.body.n_subspaces, dae.body.d_subspace, dae.body.n_blocks) == (8, 128, 3)
     assert (dae.body.n_heads, dae.body.d_feedforward) == (8, 512)
     training = dae.training

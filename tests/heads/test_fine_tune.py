@@ -33,7 +33,6 @@ CONFIG = MLPConfig(
 STACK = {"kind": "stack", "width": 8, "n_layers": 2}
 BODIES = [
     STACK,
-    {"kind": "bottleneck", "width": 8, "bottleneck": 4},
     {"kind": "transformer", "n_subspaces": 2, "d_subspace": 8, "n_heads": 2, "n_blocks": 1, "d_feedforward": 6},
 ]
 FIT, STOP, REST = np.arange(300), np.arange(300, 350), np.arange(350, 450)

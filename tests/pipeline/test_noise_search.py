@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from conftest import synthetic_frame
-from swapdae.autoencoder.config import DaeConfig, NoiseConfig, StackConfig, TrainingConfig
+from swapdae.autoencoder.bodies.stack import StackConfig
+from swapdae.autoencoder.config import DaeConfig, NoiseConfig, TrainingConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
-from swapdae.autoencoder.position import Epoch
+from swapdae.autoencoder.progress import Epoch
 from swapdae.base.device import resolve_device
 from swapdae.base.errors import UserError
 from swapdae.competition.metrics import METRICS

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch  # noqa: F401 (safe_open imports it: seconds in which the short training that is to be killed ends)
 from safetensors import safe_open
 
 from fake_kaggle import FakeKaggle
@@ -107,7 +108,7 @@ LONG = TINY.replace("epochs = 1", "epochs = 8\nbatch_size = 8")  # 52 steps an e
 def position(checkpoint: Path) -> tuple[int, int]:
     """Epochs, and steps of the next one, that a checkpoint holds."""
     with safe_open(checkpoint, framework="pt") as stored:
-        found = json.loads(stored.metadata()["header"])["position"]
+        found = json.loads(stored.metadata()["header"])["progress"]
     return len(found["log"]), found["done"]
 
 

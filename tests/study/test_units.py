@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from swapdae.autoencoder.config import DaeConfig, NoiseConfig
-from swapdae.autoencoder.network import Autoencoder, Output, TransformerBody
+from swapdae.autoencoder.fused_block import fused_kernels
+from swapdae.autoencoder.layers.transformer import Transformer
+from swapdae.autoencoder.network import Autoencoder, Output
 from swapdae.autoencoder.swap_noise import Inputs, Rows
 from swapdae.base.device import Device
 from swapdae.encoding.encoder import Codes, Encoder, Layout
@@ -43,7 +45,6 @@ def network(layout: Layout, **body: Any) -> Autoencoder:
     [
         {"kind": "stack", "width": 8},
         {"kind": "stack", "width": 8, "activation": "relu"},
-        {"kind": "bottleneck", "width": 8, "bottleneck": 3},
         TRANSFORMER,
     ],
 )
@@ -67,22 +68,47 @@ def test_relu_units_of_a_transformer_are_those_inside() -> None:
     codes, layout = encoded()
     model = network(layout, **TRANSFORMER)
     body = model.body
-    assert isinstance(body, TransformerBody)
+    assert isinstance(body, Transformer)
     (found,) = read_units(model, codes, CPU, "relu")
     with torch.no_grad():
         tokens = body.excite(Inputs(layout, CPU.device)(Rows.of(codes, CPU.device))).relu().view(-1, 2, 8)
         expected = [tokens.flatten(1)]
         for block in body.blocks:
             hidden: list[torch.Tensor] = []
-            hook = block.get_submodule("feedforward.1").register_forward_hook(
-                lambda m, i, o, kept=hidden: kept.append(o)
-            )
+            up = block.get_submodule("feedforward.0")
+            hook = up.register_forward_hook(lambda m, i, o, kept=hidden: kept.append(o.relu()))
             tokens = block(tokens)
             hook.remove()
             expected.append(hidden[0].flatten(1))
     assert found[1].shape == (40, 16 + 2 * 2 * 6)
     assert np.allclose(found[1], torch.cat(expected, dim=1), atol=1e-6) and found[1].min() == 0
-    assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.skipif(fused_kernels(torch.ones(1, 1, 16), torch.float32, 1, 16) is None, reason="needs a C++ compiler")
+def test_units_of_a_block_that_is_compiled_are_those_of_the_plain_one() -> None:
+    """At these sizes training and features take the compiled block, which keeps nothing of what is inside it."""
+    codes, layout = encoded()
+    sizes = {"n_subspaces": 3, "d_subspace": 32, "n_heads": 4, "n_blocks": 2, "d_feedforward": 48}
+    compiled, plain = (
+        Autoencoder(layout, DaeConfig.model_validate({"body": {"kind": "transformer", **sizes}, "training": training}))
+        for training in ({"compile": True}, {"compile": False})
+    )
+    plain.load_state_dict(compiled.state_dict())
+    calls: list[str] = []
+    for model in (compiled, plain):
+        up = model.body.get_submodule("blocks.0.feedforward.0")
+        up.register_forward_hook(lambda m, i, o: calls.append("plain"))
+    with torch.no_grad():
+        fused = compiled.features(Inputs(layout, CPU.device)(Rows.of(codes, CPU.device)))
+    assert not calls, "the compiled block is not taken at these sizes"
+    for units in ("relu", "features"):
+        (mine,), (other,) = (read_units(model, codes, CPU, units) for model in (compiled, plain))
+        assert mine[1].shape == (40, n_units(compiled, units))
+        assert np.allclose(mine[0], other[0], atol=1e-5) and np.allclose(mine[1], other[1], atol=1e-5)
+        assert np.allclose(mine[0], fused, atol=1e-5)
+    noise = NoiseConfig(categorical=0.3, numerical=0.3)
+    (one,), (two,) = (read_corrupted_units(model, codes, noise, CPU, "relu", 0) for model in (compiled, plain))
+    assert one.shape == (40, 3 * 32 + 2 * 3 * 48) and np.allclose(one, two, atol=1e-5)
 
 
 def test_blocks_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,59 +1,28 @@
 """What an autoencoder is and how it is trained: frozen models. Defaults are the shipped result."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny
 
-from swapdae.base.models import Rate, Strict
+from swapdae.autoencoder.bodies import BODIES
+from swapdae.autoencoder.bodies.body import Body
+from swapdae.autoencoder.bodies.stack import StackConfig
+from swapdae.base.models import Rate, Strict, by_kind
 
 
 class NoiseConfig(Strict):
     """Swap noise: the chance that a cell takes its value from another row.
 
-    unit: "column" swaps whole source columns, "one_hot" each one-hot column by itself (the published way).
+    per: "column" swaps whole source columns, "one_hot" each one-hot column by itself (the published way).
     donor: "row" takes all of a row's swapped cells from one other row (the published way), "cell" each from its own.
     columns: rates of single columns, by name, over the two defaults.
     """
 
-    unit: Literal["column", "one_hot"] = "column"
+    per: Literal["column", "one_hot"] = "column"
     donor: Literal["row", "cell"] = "cell"
     categorical: Rate = 0.1
     numerical: Rate = 0.1
     columns: dict[str, Rate] = {}
-
-
-class TransformerConfig(Strict):
-    """The published body: tokens are subspaces of one wide layer. Features are the outputs of every block."""
-
-    kind: Literal["transformer"] = "transformer"
-    n_subspaces: int = Field(8, ge=1)
-    d_subspace: int = Field(128, ge=1)
-    n_blocks: int = Field(3, ge=1)
-    n_heads: int = Field(8, ge=1)
-    d_feedforward: int = Field(512, ge=1)
-
-    @model_validator(mode="after")
-    def _divisible(self) -> Self:
-        if self.d_subspace % self.n_heads:
-            raise ValueError(f"d_subspace = {self.d_subspace} is not a multiple of n_heads = {self.n_heads}")
-        return self
-
-
-class StackConfig(Strict):
-    """The plain body: `n_layers` x (linear, activation) of one width (published: "relu"). Features: all outputs."""
-
-    kind: Literal["stack"] = "stack"
-    width: int = Field(1536, ge=1)
-    n_layers: int = Field(3, ge=1)
-    activation: Literal["relu", "gelu"] = "gelu"
-
-
-class BottleneckConfig(Strict):
-    """Linear-ReLU down to a narrow layer and up again. Features are the narrow layer's outputs."""
-
-    kind: Literal["bottleneck"] = "bottleneck"
-    width: int = Field(1536, ge=1)
-    bottleneck: int = Field(128, ge=1)
 
 
 class LossConfig(Strict):
@@ -92,11 +61,11 @@ class DaeConfig(Strict):
     scope: Literal["transductive", "per_fold"] = "transductive"
     test_rows: bool = True
     numerical: Literal["standard", "rank_gauss"] = "standard"
-    body: Annotated[TransformerConfig | StackConfig | BottleneckConfig, Field(discriminator="kind")] = StackConfig()
+    body: Annotated[SerializeAsAny[Body], by_kind(BODIES)] = StackConfig()
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
 
     def decisive(self) -> dict[str, Any]:
-        """What decides the numbers, as JSON values."""
+        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`."""
         return self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})

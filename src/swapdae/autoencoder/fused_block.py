@@ -1,6 +1,6 @@
 """The transformer block as one differentiable function for the CPU: torch's matrix products, block.cpp between them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,45 @@ def fused_kernels(x: Tensor, dtype: torch.dtype, n_heads: int, d_feedforward: in
     return kernels() if fits else None
 
 
+class BlockWeights(NamedTuple):
+    """A block's parameters, float32, or their gradients; matrices as torch's Linear has them, (d_out, d_in)."""
+
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    out_bias: Tensor
+    attention_gain: Tensor
+    attention_shift: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+    feedforward_gain: Tensor
+    feedforward_shift: Tensor
+
+
+class Saved(NamedTuple):
+    """What forward leaves to backward: the input, its steps' results in order, and weights as they were used."""
+
+    x: Tensor
+    qkv: Tensor
+    mixed: Tensor
+    attention: Tensor | None  # None where no gradient is asked for
+    attended: Tensor
+    attention_moments: Tensor
+    middle: Tensor
+    hidden: Tensor
+    fed: Tensor
+    feedforward_moments: Tensor
+    qkv_weight: Tensor
+    qkv_bias: Tensor
+    out_weight: Tensor  # transposed
+    attention_gain: Tensor
+    up: Tensor
+    down: Tensor
+    feedforward_gain: Tensor
+
+
 class FusedBlock(torch.autograd.Function):
     """Block.forward on x (batch, tokens, d), with every step between two products made in one pass.
 
@@ -26,70 +65,76 @@ class FusedBlock(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dtype: torch.dtype, n_heads: int, *weights: Tensor) -> Tensor:
-        call = kernels()
+        call, w = kernels(), BlockWeights(*weights)
         assert call is not None
         shape, x = x.shape, x.detach().to(dtype).reshape(-1, x.shape[-1]).contiguous()
         (n, d), (batch, tokens) = x.shape, shape[:2]
-        qkv_w, qkv_b, out_w, out_b, gain_a, shift_a, up_w, up_b, down_w, down_b, gain_f, shift_f = weights
-        qkv_w, qkv_b = _by_dimension(qkv_w, n_heads, 3).to(dtype), _by_dimension(qkv_b, n_heads, 3)
-        out_t = _by_dimension(out_w.t(), n_heads).to(dtype)
-        up, down = up_w.to(dtype), down_w.to(dtype)
-        qkv, mixed = x @ qkv_w.t().contiguous(), torch.empty_like(x)
+        qkv_weight, qkv_bias = _by_dimension(w.qkv, n_heads, 3).to(dtype), _by_dimension(w.qkv_bias, n_heads, 3)
+        out_weight = _by_dimension(w.out.t(), n_heads).to(dtype)
+        up, down = w.up.to(dtype), w.down.to(dtype)
+        qkv, mixed = x @ qkv_weight.t().contiguous(), torch.empty_like(x)
         room = -(-tokens * tokens * n_heads // LANES) * LANES
         attention = x.new_empty(batch, room) if any(ctx.needs_input_grad) else None
-        call("attention", dtype, batch, tokens, d, n_heads, qkv, qkv_b, mixed, attention)
+        call("attention", dtype, batch, tokens, d, n_heads, qkv, qkv_bias, mixed, attention)
 
         def norm(z: Tensor, residual: Tensor, bias: Tensor, gain: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
             out, moments = torch.empty_like(z), torch.empty(2, n)
             call("residual_norm", dtype, n, d, z, residual, bias, gain, shift, EPSILON, out, moments[0], moments[1])
             return out, moments
 
-        attended = mixed @ out_t
-        middle, moments_a = norm(attended, x, out_b, gain_a, shift_a)
+        attended = mixed @ out_weight
+        middle, attention_moments = norm(attended, x, w.out_bias, w.attention_gain, w.attention_shift)
         hidden = middle @ up.t().contiguous()
-        call("bias_relu", dtype, n, hidden.shape[1], hidden, up_b)
+        call("bias_relu", dtype, n, hidden.shape[1], hidden, w.up_bias)
         fed = hidden @ down.t().contiguous()
-        out, moments_f = norm(fed, middle, down_b, gain_f, shift_f)
+        out, feedforward_moments = norm(fed, middle, w.down_bias, w.feedforward_gain, w.feedforward_shift)
         ctx.sizes = (dtype, n_heads, tokens)
         ctx.save_for_backward(
-            *(x, qkv, mixed, attention, attended, moments_a, middle, hidden, fed, moments_f),
-            *(qkv_w, qkv_b, out_t, gain_a, up, down, gain_f),
+            *(x, qkv, mixed, attention, attended, attention_moments, middle, hidden, fed, feedforward_moments),
+            *(qkv_weight, qkv_bias, out_weight, w.attention_gain, up, down, w.feedforward_gain),
         )
         return out.view(shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        call = kernels()
+        call, s = kernels(), Saved(*ctx.saved_tensors)
         assert call is not None
         dtype, n_heads, tokens = ctx.sizes
-        x, qkv, mixed, attention, attended, moments_a, middle, hidden, fed, moments_f, *weights = ctx.saved_tensors
-        qkv_w, qkv_b, out_t, gain_a, up, down, gain_f = weights
-        n, d = x.shape
+        n, d = s.x.shape
         shape, d_out = d_out.shape, d_out.to(dtype).reshape(n, d).contiguous()
 
         def norm(one: Tensor, two: Tensor | None, z: Tensor, moments: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+            """Gradients of z (n, d), and (3, d) those of gain, shift and bias."""
             d_z, sums = torch.empty_like(z), torch.empty(3, d)
             call("residual_norm_backward", dtype, n, d, one, two, z, moments[0], moments[1], gain, d_z, sums)
             return d_z, sums
 
-        d_fed, sums_f = norm(d_out, None, fed, moments_f, gain_f)
-        d_hidden, d_down = d_fed @ down, d_fed.t() @ hidden
-        d_up_b = torch.empty(hidden.shape[1])
-        call("bias_relu_backward", dtype, n, hidden.shape[1], d_hidden, hidden, d_up_b)
-        d_middle, d_up = d_hidden @ up, d_hidden.t() @ middle
-        d_attended, sums_a = norm(d_middle, d_fed, attended, moments_a, gain_a)
-        d_mixed, d_out_t = d_attended @ out_t.t(), mixed.t() @ d_attended
-        d_qkv, d_qkv_b = torch.empty_like(qkv), torch.empty(3 * d)
+        d_fed, after_feedforward = norm(d_out, None, s.fed, s.feedforward_moments, s.feedforward_gain)
+        d_hidden, d_up_bias = d_fed @ s.down, torch.empty(s.hidden.shape[1])
+        call("bias_relu_backward", dtype, n, s.hidden.shape[1], d_hidden, s.hidden, d_up_bias)
+        d_middle = d_hidden @ s.up
+        d_attended, after_attention = norm(d_middle, d_fed, s.attended, s.attention_moments, s.attention_gain)
+        d_mixed = d_attended @ s.out_weight.t()
+        d_qkv, d_qkv_bias = torch.empty_like(s.qkv), torch.empty(3 * d)
         sizes = (n // tokens, tokens, d, n_heads)
-        call("attention_backward", dtype, *sizes, qkv, qkv_b, attention, d_mixed, d_qkv, d_qkv_b)
-        d_x = torch.addmm(d_attended, d_qkv, qkv_w).view(shape) if ctx.needs_input_grad[0] else None
-        d_qkv_w = _by_head((d_qkv.t() @ x).float(), n_heads, 3)
-        return (
-            *(d_x, None, None, d_qkv_w, _by_head(d_qkv_b, n_heads, 3)),
-            *(_by_head(d_out_t.float(), n_heads).t(), sums_a[2], sums_a[0], sums_a[1]),
-            *(d_up.float(), d_up_b, d_down.float(), sums_f[2], sums_f[0], sums_f[1]),
+        call("attention_backward", dtype, *sizes, s.qkv, s.qkv_bias, s.attention, d_mixed, d_qkv, d_qkv_bias)
+        d_x = torch.addmm(d_attended, d_qkv, s.qkv_weight).view(shape) if ctx.needs_input_grad[0] else None
+        gradients = BlockWeights(
+            qkv=_by_head((d_qkv.t() @ s.x).float(), n_heads, 3),
+            qkv_bias=_by_head(d_qkv_bias, n_heads, 3),
+            out=_by_head((s.mixed.t() @ d_attended).float(), n_heads).t(),
+            out_bias=after_attention[2],
+            attention_gain=after_attention[0],
+            attention_shift=after_attention[1],
+            up=(d_hidden.t() @ s.middle).float(),
+            up_bias=d_up_bias,
+            down=(d_fed.t() @ s.hidden).float(),
+            down_bias=after_feedforward[2],
+            feedforward_gain=after_feedforward[0],
+            feedforward_shift=after_feedforward[1],
         )
+        return d_x, None, None, *gradients
 
 
 def _by_dimension(rows: Tensor, n_heads: int, parts: int = 1) -> Tensor:

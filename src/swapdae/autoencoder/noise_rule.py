@@ -1,7 +1,7 @@
-"""Swap rates without a search: from how well each column can be told from the others.
+"""Swap rates without a search: from how well each column can be predicted from the others.
 
 A column that the others determine may be swapped often: the network can restore it, and learns how the columns hang
-together. Noise in a column that nothing else tells of is not restored; it only hides the column from the features.
+together. Noise in a column that the others do not predict is not restored; it only hides the column from the features.
 docs/method.md has the figures, those of the opposite rule among them.
 """
 
@@ -15,9 +15,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from swapdae.autoencoder.config import NoiseConfig
 from swapdae.encoding.encoder import Codes, Encoder, Layout
 
-LOWEST, HIGHEST = 0.05, 0.4  # rates of a column that nothing tells of, and of one that the others determine
+LOWEST, HIGHEST = 0.05, 0.4  # rates of a column that the others do not predict, and of one that they determine
 MAX_LEVELS = 50  # the commonest levels of a column stand for all, so that 10^5 levels cost no more
-MIN_ROWS = 4  # fewer tell nothing
+MIN_ROWS = 4  # fewer show nothing
 
 
 def predictability(
@@ -28,7 +28,7 @@ def predictability(
     rows: int = 10_000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How well each column is told by all others: 0 not at all, 1 fully.
+    """How well each column is predicted from all others: 0 not at all, 1 fully.
 
     The share of the column's variance (of its one-hot block, or of number and missing-value indicator, rank-gaussed)
     that extremely randomized trees, fitted on one half of `rows` random rows, explain on the other half. For a category
@@ -41,20 +41,20 @@ def predictability(
     blocks = {name: _inputs(codes, layout, name) for name in (*categorical, *numerical)}
     fitted = np.zeros(len(frame), dtype=bool)
     fitted[rng.permutation(len(frame))[: len(frame) // 2]] = True
-    told = {}
+    shares = {}
     for name in blocks:
         others = [block for other, block in blocks.items() if other != name]
         x = np.concatenate(others, axis=1) if others else np.zeros((len(frame), 0))
-        told[name] = _explained(x, _target(codes, layout, name), fitted, seed)
-    return told
+        shares[name] = _explained(x, _target(codes, layout, name), fitted, seed)
+    return shares
 
 
-def rule(told: Mapping[str, float], noise: NoiseConfig) -> NoiseConfig:
-    """`noise` with a rate for every column of `told`: from LOWEST where nothing tells of it to HIGHEST where all does.
+def rule(shares: Mapping[str, float], noise: NoiseConfig) -> NoiseConfig:
+    """`noise` with a rate for every column of `shares`: from LOWEST at share 0 to HIGHEST at share 1.
 
-    told: by column, 0..1, as `predictability` gives it.
+    shares: by column, how well it is predicted from the others, 0..1, as `predictability` gives it.
     """
-    rates = {name: round(LOWEST + (HIGHEST - LOWEST) * share, 3) for name, share in told.items()}
+    rates = {name: round(LOWEST + (HIGHEST - LOWEST) * share, 3) for name, share in shares.items()}
     return noise.model_copy(update={"columns": rates})
 
 
@@ -80,7 +80,7 @@ def _numbers(codes: Codes, layout: Layout, name: str) -> list[NDArray[np.float64
 
 
 def _explained(x: NDArray[np.float64], y: NDArray[np.float64], fitted: NDArray[np.bool_], seed: int) -> float:
-    """The share of y's variance, all its columns together, that is told by x on the rows not fitted."""
+    """The share of y's variance, all its columns together, that is predicted from x on the rows not fitted."""
     unseen = y[~fitted]
     total = ((unseen - unseen.mean(axis=0)) ** 2).sum() if len(y) >= MIN_ROWS else 0.0
     if not total > 0:

@@ -1,44 +1,48 @@
 """One training step of the autoencoder: noise, forward, backward, update, on whole batches or in micro-batches."""
 
-import ctypes
 import logging
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from swapdae.autoencoder.config import DaeConfig, TrainingConfig
+from swapdae.autoencoder.cuda_graph import CaptureError, GraphStep
+from swapdae.autoencoder.memory import keep_freed_memory, must_fit
 from swapdae.autoencoder.network import Autoencoder, autoencoder_loss
 from swapdae.autoencoder.swap_noise import Rows, SwapNoise
 from swapdae.base.device import Device
+from swapdae.base.errors import UserError
 
 logger = logging.getLogger(__name__)
-WARM_UP = 3  # batches before the recording
+Batch = tuple[Tensor, Tensor, Tensor]  # clean inputs, corrupted inputs, corruption mask
+State = dict[str, Tensor]  # by flat names: "model.body.layers.0.weight", "optimizer.0.exp_avg", "generator"
+Result = TypeVar("Result")
 
 
 class Step:
     """step(rows) trains on one batch and returns its [loss, share of cells really changed], left on the device.
 
     Where the device's memory does not hold a batch, it is halved into micro-batches, whose gradients are summed: the
-    same step, slower. Raises torch.OutOfMemoryError if not even one row fits.
-    With training.cuda_graph the whole step is recorded after a few batches and replayed from then on.
+    same step, slower. Raises UserError, with the sizes, if not even one row fits, or noise or optimizer do not.
+    With training.cuda_graph the whole step is captured after a few batches and replayed from then on.
     """
 
     def __init__(self, model: Autoencoder, noise: SwapNoise, config: DaeConfig, device: Device) -> None:
-        self._model, self._noise, self._config, self._device = model, noise, config, device
+        self.model, self._noise, self._config, self._device = model, noise, config, device
         self.scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
-        # The scaler skips a step on the host's word, which a recording cannot.
-        recorded = config.training.cuda_graph and not self.scaler.is_enabled()
-        self.optimizer = _optimizer(model, config.training, on_device=recorded and device.kind == "cuda")
-        self._recording = Recording(self._eager, noise.generator) if recorded else None
-        if self._recording is not None:  # a recording writes to the tensors that it has seen
-            self.optimizer.register_load_state_dict_post_hook(lambda _: self._record_anew())
-        self._micro = config.training.batch_size
+        self._captures = config.training.cuda_graph and device.kind == "cuda" and not self.scaler.is_enabled()
+        if config.training.cuda_graph and not self._captures:
+            # The scaler skips a step on the host's word, which a graph cannot.
+            logger.warning("the step cannot be captured as a CUDA graph on %s with %s", device.kind, device.dtype)
+        self.optimizer = _optimizer(model, config.training, on_device=self._captures)
+        self._graph_step = self._new_graph_step()
+        self._micro, self._n_weights = config.training.batch_size, sum(p.numel() for p in model.parameters())
         if device.kind == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
 
     def set_learning_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -48,115 +52,147 @@ class Step:
                 group["lr"] = rate
 
     def __call__(self, rows: Rows) -> Tensor:
-        if self._recording is not None:
+        if self._graph_step is not None:
             try:
-                return self._recording(rows)
-            except RuntimeError as error:
-                logger.warning("the step cannot be recorded as a CUDA graph: %s", str(error).splitlines()[0])
-                self._recording = None
-        return self._eager(rows)
-
-    def _record_anew(self) -> None:
-        if self._recording is not None:
-            self._recording = Recording(self._eager, self._noise.generator)
-
-    def _eager(self, rows: Rows) -> Tensor:
-        clean, corrupted, mask = self._noise(rows)
-        while (loss := self._gradients(clean, corrupted, mask)) is None:
-            pass
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return torch.stack([loss, mask.float().mean()])
-
-    def _gradients(self, clean: Tensor, corrupted: Tensor, mask: Tensor) -> Tensor | None:
-        """Of the batch's mean loss, which is returned; None if memory ran out, and less is to be tried at once."""
-        self.optimizer.zero_grad(set_to_none=True)
-        total = clean.new_zeros(())
-        try:
-            for clean_part, corrupted_part, mask_part in zip(
-                *(torch.split(x, self._micro) for x in (clean, corrupted, mask)), strict=True
-            ):
-                total += self._part(clean_part, corrupted_part, mask_part, len(clean_part) / len(clean))
-        except torch.OutOfMemoryError:
-            self._micro = min(self._micro, len(clean))
-            if self._micro == 1:
-                raise
-            logger.warning("out of memory with %d rows at once, going on with half as many", self._micro)
-            self._micro = -(-self._micro // 2)
-            return None
-        return total
-
-    def _part(self, clean: Tensor, corrupted: Tensor, mask: Tensor, share: float) -> Tensor:
-        """Adds the gradients of some rows' mean loss, weighed by their share of the batch; returns that loss."""
-        loss = share * self._loss(clean, corrupted, mask)
-        torch.autograd.backward(self.scaler.scale(loss))
-        return loss.detach()
-
-    def _loss(self, clean: Tensor, corrupted: Tensor, mask: Tensor) -> Tensor:
-        with self._device.autocast():
-            output = self._model(corrupted)
-            return autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
+                return self._graph_step(rows)
+            except CaptureError as error:
+                logger.warning("the step cannot be captured as a CUDA graph: %s", error)
+                self._graph_step = None
+                self.optimizer.zero_grad(set_to_none=True)  # gradients in the graph's memory
+        return self._train(rows)
 
     @torch.no_grad()
-    def look(self, rows: Rows) -> tuple[float, float | None]:
+    def evaluate(self, rows: Rows) -> tuple[float, float | None]:
         """The mean loss of some rows, which are not trained on, and the AUC of their predicted mask: None where there
         is no mask head, or nothing or everything was corrupted."""
-        loss, logits, batch = 0.0, [], self._noise(rows)
-        for clean, corrupted, mask in zip(*(torch.split(x, self._micro) for x in batch), strict=True):
-            with self._device.autocast():
-                output = self._model(corrupted)
-                part = autoencoder_loss(output, clean, mask, self._model.layout, self._config.loss)
-            loss += float(part) * len(clean) / len(rows)
-            if output.mask_logits is not None:
-                logits.append(output.mask_logits.float())
-        truth = batch[2].flatten().cpu().numpy()
-        if not logits or truth.all() or not truth.any() or not math.isfinite(loss):
+        batch = self._corrupted(rows)
+        losses, logits = self._in_parts(lambda: self._outputs(batch), len(rows))
+        sizes = [len(part) for part in torch.split(batch[0], self._micro)]
+        means = self._device.to_host(losses).tolist()
+        loss = sum((mean * size / len(rows) for mean, size in zip(means, sizes, strict=True)), 0.0)
+        truth = self._device.to_host(batch[2].flatten())
+        if logits is None or truth.all() or not truth.any() or not math.isfinite(loss):
             return loss, None
-        return loss, float(roc_auc_score(truth, torch.cat(logits).flatten().cpu().numpy()))
+        return loss, float(roc_auc_score(truth, self._device.to_host(logits.flatten())))
+
+    def state(self) -> State:
+        """What training changes, as it is now: the tensors themselves, not copies. The scaler's are there where it is
+        enabled, the optimizer's after the first step."""
+        state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+        for name, value in self.scaler.state_dict().items():
+            state[f"scaler.{name}"] = torch.tensor(value)
+        state["generator"] = self.generator.get_state()
+        return state
+
+    def copy(self) -> State:
+        """A state that does not change as the training goes on."""
+        return {name: tensor.clone() for name, tensor in self.state().items()}
+
+    def restore(self, state: State) -> None:
+        """Go back to `state`, whose tensors may be used from then on. Raises RuntimeError if it is of another model,
+        KeyError if it lacks something."""
+        self.model.load_state_dict(_under("model.", state))
+        moments: dict[int, State] = {}
+        for key, value in _under("optimizer.", state).items():
+            index, name = key.split(".", 1)
+            moments.setdefault(int(index), {})[name] = value
+        _check_complete(moments, sum(1 for _ in self.model.parameters()))
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict({name: value.item() for name, value in _under("scaler.", state).items()})
+        self.generator.set_state(state["generator"])
+        if self._graph_step is not None:  # a graph writes to the tensors that it has seen
+            self._graph_step = self._new_graph_step()
+
+    @property
+    def generator(self) -> torch.Generator:
+        return self._noise.generator
+
+    def _new_graph_step(self) -> GraphStep | None:
+        return GraphStep(self._train, self._try_once, self.generator) if self._captures else None
+
+    def _train(self, rows: Rows) -> Tensor:
+        batch = self._corrupted(rows)
+        loss = self._in_parts(lambda: self._gradients(batch), len(rows))
+        with must_fit(f"the optimizer's state of {self._n_weights:,} weights", "take a smaller body"):
+            return self._update(loss, batch)
+
+    def _try_once(self, rows: Rows) -> Tensor:
+        """As `_train`. Raises torch.OutOfMemoryError where that would go on with less: inside a capture it cannot."""
+        batch = self._noise(rows)
+        return self._update(self._gradients(batch), batch)
+
+    def _corrupted(self, rows: Rows) -> Batch:
+        with must_fit(f"a batch of {len(rows):,} rows with its noise", "lower training.batch_size"):
+            return self._noise(rows)
+
+    def _in_parts(self, attempt: Callable[[], Result], n: int) -> Result:
+        """What `attempt` returns; where memory runs out, it is called again with half as large parts of the n rows."""
+        while True:
+            try:
+                return attempt()
+            except torch.OutOfMemoryError:
+                self._halve(n)
+
+    def _halve(self, n: int) -> None:
+        self._micro = min(self._micro, n)
+        if self._micro == 1:
+            n_inputs = self.model.layout.n_inputs
+            raise UserError(
+                f"out of memory: the device does not hold a single row of {n_inputs} inputs beside {self._n_weights:,} "
+                "weights and their gradients; take a smaller body"
+            ) from None
+        logger.warning("out of memory with %d rows at once, going on with half as many", self._micro)
+        self._micro = -(-self._micro // 2)
+
+    def _parts(self, batch: Batch) -> Iterator[Batch]:
+        clean, corrupted, mask = (torch.split(x, self._micro) for x in batch)
+        return zip(clean, corrupted, mask, strict=True)
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Of the batch's mean loss, which is returned."""
+        self.optimizer.zero_grad(set_to_none=True)
+        total = batch[0].new_zeros(())
+        for clean, corrupted, mask in self._parts(batch):
+            loss = len(clean) / len(batch[0]) * self._loss(clean, corrupted, mask)[0]
+            torch.autograd.backward(self.scaler.scale(loss))
+            total += loss.detach()
+        return total
+
+    def _outputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Each part's mean loss, (n_parts,), and the mask's logits (batch, n_inputs)."""
+        losses, logits = zip(*(self._loss(*part) for part in self._parts(batch)), strict=True)
+        return torch.stack(losses), None if logits[0] is None else torch.cat(logits)
+
+    def _loss(self, clean: Tensor, corrupted: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The mean loss of some rows, and their mask's logits."""
+        with self._device.autocast():
+            output = self.model(corrupted)
+            loss = autoencoder_loss(output, clean, mask, self.model.layout, self._config.loss)
+        return loss, None if output.mask_logits is None else output.mask_logits.detach().float()
+
+    def _update(self, loss: Tensor, batch: Batch) -> Tensor:
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return torch.stack([loss, batch[2].float().mean()])
 
 
-class Recording:
-    """A step as one CUDA graph: nothing is launched or decided by the host but its replay.
+def _under(prefix: str, state: State) -> State:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
-    The first batches are run as they are, on a stream aside, so that everything is allocated; then one is recorded.
-    Raises RuntimeError where that fails, having changed nothing.
-    """
 
-    def __init__(self, step: Callable[[Rows], Tensor], generator: torch.Generator) -> None:
-        self._step, self._generator, self._n_warm = step, generator, 0
-        self._graph: torch.cuda.CUDAGraph | None = None
-
-    def __call__(self, rows: Rows) -> Tensor:
-        if self._graph is None and self._n_warm < WARM_UP and torch.cuda.is_available():
-            self._n_warm += 1
-            return self._aside(rows)
-        if self._graph is None:
-            self._graph = self._record(rows)
-        self._rows.x_cat.copy_(rows.x_cat)
-        self._rows.x_bin.copy_(rows.x_bin)
-        self._rows.x_num.copy_(rows.x_num)
-        self._graph.replay()
-        return self._result.clone()
-
-    def _aside(self, rows: Rows) -> Tensor:
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            result = self._step(rows)
-        torch.cuda.current_stream().wait_stream(stream)
-        return result
-
-    def _record(self, rows: Rows) -> torch.cuda.CUDAGraph:
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._generator)
-        self._rows = Rows(rows.x_cat.clone(), rows.x_bin.clone(), rows.x_num.clone())
-        with torch.cuda.graph(graph):
-            self._result = self._step(self._rows)
-        return graph
+def _check_complete(moments: dict[int, State], n: int) -> None:
+    """Raises KeyError where some of n parameters have what others lack: the next step would stumble over it."""
+    names = {name for values in moments.values() for name in values}
+    for index in range(n):
+        for name in sorted(names - moments.get(index, {}).keys()):
+            raise KeyError(f"optimizer.{index}.{name}")
 
 
 def _optimizer(model: torch.nn.Module, config: TrainingConfig, *, on_device: bool) -> torch.optim.Optimizer:
-    """on_device: the learning rate and the number of steps are on the device, where a recording finds them."""
+    """on_device: the learning rate and the number of steps are on the device, where a graph finds them."""
     device = next(model.parameters()).device
     rate: float | Tensor = torch.tensor(config.learning_rate, device=device) if on_device else config.learning_rate
     decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -168,13 +204,3 @@ def _optimizer(model: torch.nn.Module, config: TrainingConfig, *, on_device: boo
         {"params": plain, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_device)
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to keep up to 256 MB of freed memory: the activations of every step would else be given back to the
-    system and fetched anew, which took a fifth of a step (9,000 page faults)."""
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD: its largest
-            mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD

@@ -54,8 +54,8 @@ class SwapNoise:
     """Corrupts a batch. noise(rows) -> clean inputs, corrupted inputs, corruption mask, each (batch, n_inputs).
 
     The mask marks input columns whose value really changed, which is rarer than being asked to swap: a donor may hold
-    the same value. With unit "column" a source column moves as one: a category's whole one-hot block, a number and
-    its missing-value indicator. With unit "one_hot" every input column is swapped by itself, as in the published code.
+    the same value. With per = "column" a source column moves as one: a category's whole one-hot block, a number and
+    its missing-value indicator. With per = "one_hot" every input column is swapped by itself, as published.
     """
 
     def __init__(self, config: NoiseConfig, layout: Layout, device: torch.device, generator: torch.Generator) -> None:
@@ -65,15 +65,15 @@ class SwapNoise:
         self._device = device
         source = (*layout.categorical, *layout.indicators, *layout.numbers)
         rates = [self._rate(name, j < len(layout.categorical)) for j, name in enumerate(source)]
-        widths = (*layout.n_levels, *(1 for _ in range(layout.n_indicators + layout.n_numbers)))
-        if config.unit == "column":
+        if config.per == "column":
             # Cells that swap together share one draw: an indicator's draw is its number's.
-            units = {name: u for u, name in enumerate(dict.fromkeys(source))}
-            self._unit = torch.tensor([units[name] for name in source], device=device, dtype=torch.int64)
-            self._rates = torch.tensor([rates[source.index(name)] for name in units], device=device)
+            draws = {name: d for d, name in enumerate(dict.fromkeys(source))}
+            self._draw = torch.tensor([draws[name] for name in source], device=device, dtype=torch.int64)
+            rates = [rates[source.index(name)] for name in draws]
         else:
-            self._rates = torch.tensor(rates, device=device).repeat_interleave(torch.tensor(widths, device=device))
-            self._unit = torch.arange(len(self._rates), device=device)
+            widths = (*layout.n_levels, *(1 for _ in range(layout.n_indicators + layout.n_numbers)))
+            rates = [rate for rate, width in zip(rates, widths, strict=True) for _ in range(width)]
+        self._rates = torch.tensor(rates, device=device)
         self._c, self._i = len(layout.categorical), layout.n_indicators
 
     def _rate(self, name: str, categorical: bool) -> float:
@@ -82,17 +82,17 @@ class SwapNoise:
 
     def __call__(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         clean = self._inputs(rows)
-        batch, n_units = len(rows), len(self._rates)
-        swap = torch.rand(batch, n_units, device=self._device, generator=self.generator) < self._rates
+        batch, n_draws = len(rows), len(self._rates)
+        swap = torch.rand(batch, n_draws, device=self._device, generator=self.generator) < self._rates
         if self._config.donor == "row":
             donor = torch.randperm(batch, device=self._device, generator=self.generator)[:, None]
-            donor = donor.expand(batch, n_units)
+            donor = donor.expand(batch, n_draws)
         else:
-            donor = torch.randint(batch, (batch, n_units), device=self._device, generator=self.generator)
-        if self._config.unit == "one_hot":
+            donor = torch.randint(batch, (batch, n_draws), device=self._device, generator=self.generator)
+        if self._config.per == "one_hot":
             corrupted = torch.where(swap, clean.gather(0, donor), clean)
         else:
-            corrupted = self._inputs(self._swapped(rows, swap[:, self._unit], donor[:, self._unit]))
+            corrupted = self._inputs(self._swapped(rows, swap[:, self._draw], donor[:, self._draw]))
         return clean, corrupted, corrupted != clean
 
     def _swapped(self, rows: Rows, swap: Tensor, donor: Tensor) -> Rows:

@@ -1,13 +1,15 @@
 """Which device, and which precision it is fast in. Resolved once."""
 
 import logging
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from swapdae.base.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 logger = logging.getLogger(__name__)
@@ -25,10 +27,22 @@ class Device:
     def kind(self) -> str:
         return self.device.type
 
-    def autocast(self) -> "torch.autocast":
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The block in which matrix products run in `dtype`."""
         import torch
 
         return torch.autocast(self.kind, dtype=self.dtype, enabled=self.dtype is not torch.float32)
+
+    def generator(self, seed: int) -> "torch.Generator":
+        """Random numbers on the device, from a seed of its own."""
+        import torch
+
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def to_host(self, x: "torch.Tensor") -> "NDArray[Any]":
+        """The numbers of a tensor on the device. Whatever reads them does it here: the CPU waits for the device."""
+        array: NDArray[Any] = x.detach().cpu().numpy()
+        return array
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.kind == "cuda" else "CPU"

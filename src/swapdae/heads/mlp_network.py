@@ -105,7 +105,7 @@ class FittedMLP:
         with torch.inference_mode(), self._device.autocast():
             for x in self._read(rows):
                 parts.append(self._objective.prediction(self._model(x).float()))
-        return torch.cat(parts).double().cpu().numpy()
+        return self._device.to_host(torch.cat(parts).double())
 
 
 @dataclass(frozen=True)
@@ -219,4 +219,4 @@ def _stop_loss(model: nn.Module, stop: tuple[Tensor | Rows, Tensor], objective: 
     with torch.inference_mode(), device.autocast():
         starts = range(0, len(x), ROWS)
         outputs = [model(x[start : start + ROWS]).float().mean(dim=1, keepdim=True) for start in starts]
-    return float(objective.loss(torch.cat(outputs), y))
+    return float(device.to_host(objective.loss(torch.cat(outputs), y)))

@@ -16,7 +16,7 @@ import pandas as pd
 from swapdae.autoencoder.config import DaeConfig, NoiseConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
-from swapdae.autoencoder.position import Epoch
+from swapdae.autoencoder.progress import Epoch
 from swapdae.base.device import Device
 from swapdae.encoding.encoder import Encoder
 from swapdae.heads import HEADS
@@ -85,7 +85,7 @@ class Trainings:
         def read(model: Autoencoder) -> FloatArray:
             return np.concatenate(list(read_features(model, codes, encoder.layout, self.device)))
 
-        def look(model: Autoencoder, epoch: Epoch) -> None:
+        def report_early(model: Autoencoder, epoch: Epoch) -> None:
             self.on_epoch(epoch)
             early = max(1, round(EARLY * epochs))
             if on_step is not None and self.shared and epoch.epoch == early < epochs:
@@ -98,7 +98,7 @@ class Trainings:
             seed=seed + fold,
             device=self.device,
             show_progress=False,
-            on_epoch=look,
+            on_epoch=report_early,
         )
         return read(model)
 
@@ -125,7 +125,7 @@ def search_noise(
     key: str,
     on_trial: OnTrial | None = None,
 ) -> tuple[TrialResult, ...]:
-    """All finished trials, their params a NoiseConfig with a rate for every column; unit and donor stay as configured.
+    """All finished trials, their params a NoiseConfig with a rate for every column; per and donor stay as configured.
 
     starts: tried first, a group at the mean of its columns' rates; of equal ones the first. trials, storage_file, key,
     on_trial, errors: see tuning.search.

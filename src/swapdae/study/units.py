@@ -1,16 +1,15 @@
 """A trained autoencoder's units and what it restores, for clean rows and for rows under any swap noise."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
 from swapdae.autoencoder.config import NoiseConfig
-from swapdae.autoencoder.network import Autoencoder, TransformerBody
+from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.base.device import Device
 from swapdae.encoding.encoder import Codes
@@ -22,41 +21,18 @@ BATCH = 4096
 
 def n_units(model: Autoencoder, units: UnitsName) -> int:
     """How many units `units` names."""
-    body = model.body
-    if units == "relu" and isinstance(body, TransformerBody):
-        hidden = sum(_hidden(block).out_features for block in body.blocks)
-        return body.d_last + body.shape[0] * hidden
-    return model.d_features
-
-
-def _hidden(block: nn.Module) -> nn.Linear:
-    """The feed-forward's first layer, which a ReLU follows."""
-    layer = block.get_submodule("feedforward.0")
-    assert isinstance(layer, nn.Linear)
-    return layer
+    return model.body.n_units if units == "relu" else model.d_features
 
 
 def _forward(model: Autoencoder, x: Tensor, units: UnitsName) -> tuple[Tensor, Tensor]:
     """Features (batch, d_features) and units (batch, n_units) of network inputs.
 
-    units "relu": of a transformer the outputs of its ReLU layers, the first one's and every feed-forward's, a token's
-    after the other's; else the features, which in the other bodies come out of ReLU or GELU.
+    units "relu": the outputs of the body's activation functions, see BodyNetwork.with_units; "features": the features.
     """
-    body = model.body
-    if units == "features" or not isinstance(body, TransformerBody):
-        features = model.features(x)
-        return features, features
-    kept: list[Tensor] = []
-
-    def keep(layer: nn.Module, arguments: Any, output: Tensor) -> None:
-        kept.append(output.relu().flatten(1))
-
-    hooks = [layer.register_forward_hook(keep) for layer in (body.excite, *map(_hidden, body.blocks))]
-    try:
-        return model.features(x), torch.cat(kept, dim=1)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    if units == "relu":
+        return model.body.with_units(x)
+    features = model.features(x)
+    return features, features
 
 
 def read_units(
@@ -68,7 +44,7 @@ def read_units(
     for start in range(0, len(codes), BATCH):
         with torch.inference_mode(), device.autocast():
             features, found = _forward(model, inputs(Rows.of(codes[start : start + BATCH], device.device)), units)
-        yield _array(features), _array(found)
+        yield device.to_host(features.float()), device.to_host(found.float())
 
 
 def read_corrupted_units(
@@ -81,7 +57,7 @@ def read_corrupted_units(
         with torch.inference_mode(), device.autocast():
             _, corrupted, _ = corrupt(Rows.of(codes[start : start + BATCH], device.device))
             found = _forward(model, corrupted, units)[1]
-        yield _array(found)
+        yield device.to_host(found.float())
 
 
 def restored(
@@ -99,9 +75,9 @@ def restored(
     with torch.inference_mode(), device.autocast():
         clean, corrupted, mask = corrupt(Rows.of(codes, device.device))
         output = model(corrupted)
-    x, found = _array(clean), _array(output.reconstruction)
-    scores = None if output.mask_logits is None else _array(output.mask_logits)
-    hit: NDArray[np.bool_] = mask.cpu().numpy()
+    x, found = device.to_host(clean), device.to_host(output.reconstruction.float())
+    scores = None if output.mask_logits is None else device.to_host(output.mask_logits.float())
+    hit: NDArray[np.bool_] = device.to_host(mask)
     columns: list[dict[str, float | str | None]] = []
     start = 0
     widths = [*layout.n_levels, *[1] * (layout.n_indicators + layout.n_numbers)]
@@ -149,9 +125,4 @@ def _auc(truth: NDArray[np.bool_], score: FloatArray) -> float | None:
 
 
 def _noise(model: Autoencoder, noise: NoiseConfig, device: Device, seed: int) -> SwapNoise:
-    return SwapNoise(noise, model.layout, device.device, torch.Generator(device.device).manual_seed(seed))
-
-
-def _array(x: Tensor) -> FloatArray:
-    array: FloatArray = x.float().cpu().numpy()
-    return array
+    return SwapNoise(noise, model.layout, device.device, device.generator(seed))

@@ -14,10 +14,10 @@ STUDY = {"rows": 200, "probes": 40, "clusters": 5, "rates": [0.0, 0.5], "special
 TRANSFORMER = {
     "kind": "transformer",
     "n_subspaces": 2,
-    "d_subspace": 8,
+    "d_subspace": 16,  # with d_feedforward: sizes that the compiled block takes
     "n_heads": 2,
     "n_blocks": 2,
-    "d_feedforward": 6,
+    "d_feedforward": 32,
 }
 
 
@@ -63,7 +63,7 @@ def _ridge_error(run: Run, x: np.ndarray, alpha: float) -> float:
     return float(error.mean())
 
 
-@pytest.mark.parametrize(("units", "n_units"), [("relu", 16 + 2 * 2 * 6), ("features", 32)])
+@pytest.mark.parametrize(("units", "n_units"), [("relu", 32 + 2 * 2 * 32), ("features", 64)])
 def test_a_transformer_has_units_inside_and_features(run: Run, units: str, n_units: int) -> None:
     run = studied(run, {"body": TRANSFORMER}, units=units)
     (report,) = make(run, "activations")

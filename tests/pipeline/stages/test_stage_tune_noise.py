@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline_case import make
-from swapdae.autoencoder.config import BottleneckConfig, DaeConfig, TransformerConfig
+from swapdae.autoencoder.bodies.stack import StackConfig
+from swapdae.autoencoder.bodies.transformer import TransformerConfig
+from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.errors import UserError
 from swapdae.base.models import parse
 from swapdae.experiment.config import read_experiment
@@ -102,8 +104,8 @@ def test_per_fold_scope_keeps_held_out_rows_from_the_autoencoder(tiny: Run) -> N
     [
         (TransformerConfig(), 2, {"d_subspace": 64, "d_feedforward": 256}),
         (TransformerConfig(), 100, {"d_subspace": 8, "d_feedforward": 8}),
-        (BottleneckConfig(), 2, {"width": 768, "bottleneck": 128}),
-        (BottleneckConfig(), 10**6, {"width": 1, "bottleneck": 128}),
+        (StackConfig(), 2, {"width": 768, "n_layers": 3}),
+        (StackConfig(), 10**6, {"width": 1, "n_layers": 3}),
     ],
 )
 def test_narrower_bodies_are_valid(body: Any, shrink: int, widths: dict[str, int]) -> None:

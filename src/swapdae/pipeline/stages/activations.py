@@ -145,7 +145,7 @@ class _Network:
         corruptions, share of a corrupted row's units that are not known of its cluster."""
         clean, curves = active.words[rows], []
         noises = {
-            rate: NoiseConfig(unit=self._noise.unit, donor=self._noise.donor, categorical=rate, numerical=rate)
+            rate: NoiseConfig(per=self._noise.per, donor=self._noise.donor, categorical=rate, numerical=rate)
             for rate in self._study.rates
         }
         for rate, noise in [*noises.items(), (None, self._noise)]:

@@ -39,7 +39,8 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     # torch takes seconds to import: a run that finds its features made does not pay them.
     from swapdae.autoencoder.checkpoint import save_weights
-    from swapdae.autoencoder.fit import fit_autoencoder, read_features, write_log
+    from swapdae.autoencoder.fit import fit_autoencoder, read_features
+    from swapdae.autoencoder.progress import write_log
     from swapdae.base.device import resolve_device
 
     config, seed, store = run.experiment.dae, run.experiment.seed, FeatureStore(run)

@@ -1,10 +1,15 @@
-"""Where a training stands: its log, the sums of the epoch under way, and the yardstick of an exploding loss."""
+"""How far a training has come: its log, the sums of the epoch under way, and the yardstick of an exploding loss."""
 
+import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-CHECK_EVERY = 50  # steps between two looks at the loss: each makes a GPU wait for the CPU
+from swapdae.base.files import write_text
+
+CHECK_EVERY = 50  # steps between two checks of the loss: each makes a GPU wait for the CPU
 EXPLODED = 10.0  # a mean loss this many times the best one so far is no fluctuation
 
 
@@ -22,38 +27,43 @@ class Epoch:
     mask_auc: float | None = None  # of the predicted mask, on one batch at the epoch's end; None without a mask head
 
 
+def write_log(file: Path, log: Iterable[Epoch]) -> None:
+    """Write a training log as JSON lines, one an epoch."""
+    write_text(file, "".join(json.dumps(vars(epoch)) + "\n" for epoch in log))
+
+
 @dataclass
-class Position:
-    """Where a training stands, beside its tensors: it goes into a checkpoint's header.
+class Progress:
+    """What a training knows of itself beside its tensors; it goes into a checkpoint's header.
 
     Pairs are loss and share of corrupted cells, summed over steps.
     """
 
     log: list[Epoch] = field(default_factory=list)
     done: int = 0  # steps of the epoch under way
-    seen: int = 0  # of these, the ones whose loss has been looked at
-    totals: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the steps seen
-    unseen: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the others
+    checked: int = 0  # of these, the ones whose loss has been checked
+    totals: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the steps checked
+    unchecked: list[float] = field(default_factory=lambda: [0.0, 0.0])  # of the others
     first: float = math.inf  # loss of the first step, which the untrained network made
-    best: float = math.inf  # smallest mean loss between two looks
+    best: float = math.inf  # smallest mean loss between two checks
     began: float = 0.0  # seconds of training before this epoch
     seconds: float = 0.0  # seconds of training
     rolled_back_at: int | None = None
 
     @staticmethod
-    def of(header: dict[str, Any]) -> "Position":
-        return Position(**{**header, "log": [Epoch(**epoch) for epoch in header["log"]]})
+    def of(header: dict[str, Any]) -> "Progress":
+        return Progress(**{**header, "log": [Epoch(**epoch) for epoch in header["log"]]})
 
-    def look_is_due(self, n_batches: int) -> bool:
-        """After the very first step and every CHECK_EVERY; an epoch's last look takes in what is left over."""
+    def check_is_due(self, n_batches: int) -> bool:
+        """After the very first step and every CHECK_EVERY; an epoch's last check takes in what is left over."""
         left = n_batches - self.done
         return left == 0 or (self.done % CHECK_EVERY == 0 and left >= CHECK_EVERY) or (self.done == 1 and not self.log)
 
-    def look(self, unseen: list[float]) -> float:
-        """Take in the sums over the steps not seen yet; returns their mean loss."""
-        mean = unseen[0] / (self.done - self.seen)
-        self.totals = [a + b for a, b in zip(self.totals, unseen, strict=True)]
-        self.seen = self.done
+    def check(self, unchecked: list[float]) -> float:
+        """Take in the sums over the steps not checked yet; returns their mean loss."""
+        mean = unchecked[0] / (self.done - self.checked)
+        self.totals = [a + b for a, b in zip(self.totals, unchecked, strict=True)]
+        self.checked = self.done
         if not self.explodes(mean):
             self.first = mean if math.isinf(self.first) else self.first
             self.best = min(self.best, mean)
@@ -65,6 +75,6 @@ class Position:
 
     def begin_epoch(self) -> None:
         """To the epoch's start, whose number is that of the epochs in the log."""
-        self.done = self.seen = 0
+        self.done = self.checked = 0
         self.totals = [0.0, 0.0]
         self.began = self.seconds

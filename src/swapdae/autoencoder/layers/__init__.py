@@ -1,0 +1,1 @@
+"""The networks of the bodies, in torch; their configurations are in bodies/."""
