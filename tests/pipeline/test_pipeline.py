@@ -43,7 +43,7 @@ def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeKagg
 def shrunk(experiment: Experiment) -> Experiment:
     """The same experiment with a small network, two epochs, few trees and two trials."""
     body = experiment.dae.body
-    sizes: dict[str, Any] = {"width": 16} if body.kind != "transformer" else {"d_subspace": 8, "d_feedforward": 16}
+    sizes: dict[str, Any] = {"width": 16} if body.kind != "transformer" else {"d_subspace": 16, "d_feedforward": 16}
     training = experiment.dae.training.model_copy(update={"epochs": 2, "batch_size": 64})
     dae = experiment.dae.model_copy(update={"body": body.model_copy(update=sizes), "training": training})
 
