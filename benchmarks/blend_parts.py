@@ -29,7 +29,7 @@ from sklearn.decomposition import PCA
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.base.device import resolve_device
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.paths import here
 from swapdae.competition.config import FoldsConfig
 from swapdae.competition.folds import draw_folds, train_rows
@@ -62,7 +62,7 @@ class Draw:
     data: Data
     seed: int
     config: DaeConfig
-    params: dict[str, Strict]  # of the heads but ridge, by part
+    params: dict[str, StrictModel]  # of the heads but ridge, by part
     work: Path
 
     @cached_property
@@ -117,7 +117,7 @@ class Draw:
         with np.load(file) as kept:
             return kept["oof"], float(kept["seconds"])
 
-    def tuned(self, part: str, start: Strict, trials: int) -> Strict:
+    def tuned(self, part: str, start: StrictModel, trials: int) -> StrictModel:
         """The part's best parameters on this draw, of `trials`, beginning with `start`."""
         kind = part.split()[0]
         file, key = self.work / f"{part}.sqlite", start.model_dump_json()
@@ -217,7 +217,7 @@ def drawn(data: Data, rows: int, seed: int) -> Data:
     return replace(data, frame=data.frame.iloc[chosen].reset_index(drop=True), y=data.y[chosen])
 
 
-def equal_steps(mlp: Strict, share: float) -> Strict:
+def equal_steps(mlp: StrictModel, share: float) -> StrictModel:
     """With the batch cut to `share`: eight epochs of 512 rows leave a network on few rows untrained."""
     batch_size: int = mlp.model_dump()["batch_size"]
     return mlp.model_copy(update={"batch_size": max(16, round(batch_size * share))})
@@ -238,7 +238,7 @@ def main() -> None:
     whole = given.rows, given.epochs or config.training.epochs, given.seeds, given.trials
     rows, epochs, seeds, trials = (4_000, 2, 2, 1) if given.quick else whole
     config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
-    by_kind: dict[str, Strict] = {head.kind: head.start for head in heads.values()}
+    by_kind: dict[str, StrictModel] = {head.kind: head.start for head in heads.values()}
     by_kind["mlp"] = equal_steps(by_kind["mlp"], LABELLED * rows / (run.experiment.rows or WHOLE))
     start = {part: by_kind[part.split()[0]] for part in PARTS if not part.startswith("ridge")}
     results = {}
@@ -247,7 +247,7 @@ def main() -> None:
             if name not in given.sets or (data := read(WHOLE)) is None:
                 continue
 
-            def draw(data: Data, seed: int, params: dict[str, Strict]) -> Draw:
+            def draw(data: Data, seed: int, params: dict[str, StrictModel]) -> Draw:
                 work = (given.keep or Path(temporary)) / f"{data.name}_{rows}_{epochs}_{seed}"
                 work.mkdir(parents=True, exist_ok=True)
                 return Draw(drawn(data, rows, seed), seed, config, params, work)

@@ -46,7 +46,7 @@ def make_frame(n: int) -> pd.DataFrame:
 
 def encode(frame: pd.DataFrame) -> tuple[Codes, Layout]:
     names = tuple(frame.columns)
-    encoder = Encoder(names[: len(N_LEVELS)], names[len(N_LEVELS) :], CONFIG.numerical).fit(frame)
+    encoder = Encoder(names[: len(N_LEVELS)], names[len(N_LEVELS) :]).fit(frame)
     return encoder.transform(frame), encoder.layout
 
 

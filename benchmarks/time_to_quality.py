@@ -64,7 +64,7 @@ class Data:
     numerical: tuple[str, ...]
 
     def codes(self, config: DaeConfig, seed: int) -> tuple[Codes, Encoder]:
-        encoder = Encoder(self.categorical, self.numerical, config.numerical, seed).fit(self.frame)
+        encoder = Encoder(self.categorical, self.numerical).fit(self.frame)
         return encoder.transform(self.frame), encoder
 
     @property

@@ -17,7 +17,7 @@ import typer
 from swapdae.base.device import DeviceName
 from swapdae.base.errors import UserError
 from swapdae.base.files import locked
-from swapdae.base.models import Strict, parse
+from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
@@ -60,7 +60,7 @@ def _plainly(debug: bool) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _command(kinds: Sequence[StageKind], options: type[Strict] | None = None) -> Callable[..., None]:
+def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = None) -> Callable[..., None]:
     """A command that makes the stages of these kinds. options: of the one kind that has them, as command-line options
     named, described and defaulted as the model's fields."""
 

@@ -5,14 +5,14 @@ import pytest
 from pydantic import SerializeAsAny
 
 from swapdae.base.errors import UserError
-from swapdae.base.models import Name, Strict, by_kind, entry, parse, read_toml
+from swapdae.base.models import Name, StrictModel, by_kind, entry, parse, read_toml
 
 
-class Inner(Strict):
+class Inner(StrictModel):
     n: int = 1
 
 
-class Outer(Strict):
+class Outer(StrictModel):
     name: str
     inner: Inner = Inner()
 
@@ -37,7 +37,7 @@ def test_first_complaint_in_one_line(values: dict[str, object], said: str) -> No
     assert str(caught.value) == said
 
 
-class Named(Strict):
+class Named(StrictModel):
     name: Name
     heads: dict[Name, int] = {}
 
@@ -54,7 +54,7 @@ def test_what_is_no_name(name: str) -> None:
             parse(Named, values, "here")
 
 
-class Shape(Strict):
+class Shape(StrictModel):
     kind: str
 
 
@@ -71,7 +71,7 @@ class Square(Shape):
 SHAPES: dict[str, type[Shape]] = {"circle": Circle}
 
 
-class Drawing(Strict):
+class Drawing(StrictModel):
     shape: Annotated[SerializeAsAny[Shape], by_kind(SHAPES)] = Circle()
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.parameters import checked, config_values, device_of
 
 
-class Settings(Strict):
+class Settings(StrictModel):
     size: int = 1
 
 

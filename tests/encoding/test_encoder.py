@@ -72,7 +72,7 @@ def test_transform_does_not_look_at_other_rows() -> None:
 
 def test_encode_fits_on_the_rows_given_and_encodes_all() -> None:
     rows = np.array([0, 1])
-    codes, layout = encode(frame(), rows, ("colour",), ("x",), "standard")
+    codes, layout = encode(frame(), rows, ("colour",), ("x",))
     assert layout.n_levels == (2,) and layout.indicators == ()
     assert codes.x_cat[:, 0].tolist() == [2, 1, 0, 2]  # the missing colour was not seen
     assert codes.x_num[:, 0] == pytest.approx([-1, 1, 0, 9])

@@ -20,7 +20,7 @@ class Reader(FrameInput, BaseEstimator):  # type: ignore[misc]
         self.categorical = categorical
 
     def fit(self, X: Any) -> "Reader":
-        self.encoder = self._fitted_encoder(self._frame(X, reset=True), "standard", 0)
+        self.encoder = self._fitted_encoder(self._frame(X, reset=True))
         return self
 
     def codes(self, X: Any) -> Codes:

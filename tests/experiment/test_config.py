@@ -52,11 +52,10 @@ def test_reference_experiment_is_the_published_recipe() -> None:
     training = dae.training
     assert (training.optimizer, training.learning_rate, training.schedule) == ("adam", 3e-4, "exponential")
     assert (training.decay, training.batch_size, training.epochs, training.warmup) == (0.998, 384, 2001, 0)
-    assert (dae.loss.categories, dae.loss.emphasis, dae.loss.mask, dae.numerical, dae.scope) == (
+    assert (dae.loss.categories, dae.loss.emphasis, dae.loss.mask, dae.scope) == (
         "binary",
         0.75,
         2,
-        "standard",
         "transductive",
     )
     (head,) = experiment.heads.values()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.competition.config import Competition
 from swapdae.competition.metrics import METRICS, Metric
 from swapdae.heads import HEADS, head_params, known_head
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 HEAVY = ("torch", "lightgbm", "xgboost", "catboost", "optuna", "matplotlib", "kagglesdk")
 
 
-class Params(Strict):
+class Params(StrictModel):
     """shift: added to the mean."""
 
     shift: float = 3.0

@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from swapdae.base.errors import UserError
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
@@ -45,11 +45,11 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def _quick(head: Head) -> Strict:
+def _quick(head: Head) -> StrictModel:
     return head.params.model_validate(QUICK[head.kind])
 
 
-def _fit(head: Head, problem: Problem, params: Strict | None = None) -> CrossFit:
+def _fit(head: Head, problem: Problem, params: StrictModel | None = None) -> CrossFit:
     return cross_fit(problem, head.factory(params or _quick(head), problem.seed))
 
 

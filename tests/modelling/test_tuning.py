@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 
 from swapdae.base.errors import UserError
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import RowNumbers
@@ -26,7 +26,7 @@ Array = NDArray[Any]
 PROBLEM = toy_problem(n_train=100, n_folds=5)
 
 
-class Params(Strict):
+class Params(StrictModel):
     offset: float = 2.0
     fixed: str = "as given"
 

@@ -15,12 +15,12 @@ from typing import Any
 import optuna
 import pytest
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.modelling.head import Trial
 from swapdae.modelling.tuning import importances, search
 
 
-class Params(Strict):
+class Params(StrictModel):
     offset: float
 
 

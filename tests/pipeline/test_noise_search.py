@@ -65,7 +65,7 @@ def test_columns_alike_in_predictability_share_a_rate() -> None:
 def test_score_is_that_of_ridge_on_the_features_of_that_noise() -> None:
     noise = NoiseConfig(columns={"x0": 0.5})
     made = trainings()
-    encoder = Encoder(CATEGORICAL, NUMERICAL, CONFIG.numerical, 0).fit(made.frame)
+    encoder = Encoder(CATEGORICAL, NUMERICAL).fit(made.frame)
     codes, config = encoder.transform(made.frame), CONFIG.model_copy(update={"noise": noise})
     model, _ = fit_autoencoder(codes, encoder.layout, config, seed=0, device=made.device, show_progress=False)
     x = np.concatenate(list(read_features(model, codes, encoder.layout, made.device))).astype(np.float64)

@@ -7,10 +7,10 @@ from pydantic import Field, SerializeAsAny
 from swapdae.autoencoder.bodies import BODIES
 from swapdae.autoencoder.bodies.body import Body
 from swapdae.autoencoder.bodies.stack import StackConfig
-from swapdae.base.models import Rate, Strict, by_kind
+from swapdae.base.models import Rate, StrictModel, by_kind
 
 
-class NoiseConfig(Strict):
+class NoiseConfig(StrictModel):
     """Swap noise: the chance that a cell takes its value from another row.
 
     per: "column" swaps whole source columns, "one_hot" each one-hot column by itself (the published way).
@@ -25,7 +25,7 @@ class NoiseConfig(Strict):
     columns: dict[str, Rate] = {}
 
 
-class LossConfig(Strict):
+class LossConfig(StrictModel):
     """Weights of the loss: `emphasis` on corrupted cells (1 - emphasis on the others), `mask` on the mask head, which 0
     leaves out. categories: "softmax" over a column's levels, every source column weighing the same, or "binary" for
     each one-hot column by itself (the published way)."""
@@ -35,7 +35,7 @@ class LossConfig(Strict):
     mask: float = Field(0.0, ge=0)
 
 
-class TrainingConfig(Strict):
+class TrainingConfig(StrictModel):
     """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0.
 
     compile: on a CPU, build and use the transformer block's own C++ code. cuda_graph: on a GPU, record the whole step
@@ -54,13 +54,12 @@ class TrainingConfig(Strict):
     cuda_graph: bool = False
 
 
-class DaeConfig(Strict):
+class DaeConfig(StrictModel):
     """The autoencoder. scope: "transductive" is one for all rows, train and test; "per_fold" one per fold, which
     never sees the fold's held-out rows (test rows it sees only if `test_rows`)."""
 
     scope: Literal["transductive", "per_fold"] = "transductive"
     test_rows: bool = True
-    numerical: Literal["standard", "rank_gauss"] = "standard"
     body: Annotated[SerializeAsAny[Body], by_kind(BODIES)] = StackConfig()
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()

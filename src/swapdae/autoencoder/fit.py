@@ -15,6 +15,7 @@ from swapdae.autoencoder.step import Step
 from swapdae.autoencoder.swap_noise import Inputs, Rows, SwapNoise
 from swapdae.autoencoder.training import OnEpoch, Training
 from swapdae.base.device import Device
+from swapdae.base.random import seeded
 from swapdae.base.signals import DeferredSignals
 from swapdae.encoding.encoder import Codes, Layout
 
@@ -41,8 +42,7 @@ def fit_autoencoder(
     on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does not fit or the
     device's memory does not hold the training, FloatingPointError where the loss explodes again.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         model = Autoencoder(layout, config).to(device.device)
     noise = SwapNoise(config.noise, layout, device.device, device.generator(seed))
     step = Step(model, noise, config, device)

@@ -1,4 +1,4 @@
-"""Strict models: immutable, every key known, every complaint one line."""
+"""StrictModel models: immutable, every key known, every complaint one line."""
 
 import re
 import tomllib
@@ -23,13 +23,13 @@ def _name(text: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]  # of a competition, an experiment, a head: each becomes a folder
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """Base of every model of ours: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Model = TypeVar("Model", bound=Strict)
+Model = TypeVar("Model", bound=StrictModel)
 Entry = TypeVar("Entry")
 
 

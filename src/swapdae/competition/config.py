@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from swapdae.base.models import Name, Strict, read_toml
+from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
 from swapdae.competition.hosts import HOSTS
 from swapdae.competition.metrics import METRICS, Metric
@@ -13,7 +13,7 @@ from swapdae.competition.metrics import METRICS, Metric
 Task = Literal["regression", "binary", "multiclass"]
 
 
-class FoldsConfig(Strict):
+class FoldsConfig(StrictModel):
     """How train rows are cut into folds. Folds belong to the competition, so every experiment shares them."""
 
     count: int = Field(5, ge=2)
@@ -21,7 +21,7 @@ class FoldsConfig(Strict):
     seed: int = 0
 
 
-class Columns(Strict):
+class Columns(StrictModel):
     """Kinds of columns by name, where "auto" (strings are categorical, numbers numerical) would get them wrong."""
 
     categorical: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 
 
-class Files(Strict):
+class Files(StrictModel):
     """Names of the competition's CSVs, all in input/<competition>/."""
 
     train: FileName = "train.csv"
@@ -78,7 +78,7 @@ def _known_host(name: str) -> str:
     return name
 
 
-class Competition(Strict):
+class Competition(StrictModel):
     """input/<name>/competition.toml. A new competition is this file plus its CSVs."""
 
     name: Name

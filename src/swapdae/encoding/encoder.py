@@ -69,14 +69,19 @@ class Codes:
 
 
 class Encoder:
-    """Categories to codes (a missing value is a level of its own), numbers standardized or rank-gaussed.
+    """Categories to codes (a missing value is a level of its own), numbers standardized, or made normal by rank for
+    who compares columns of any shape.
 
     A missing number becomes the mean, and its column gets an indicator. A column with no two distinct numbers is
     kept out of scaling: it yields at most its indicator. Ties in rank-gauss share a value.
     """
 
     def __init__(
-        self, categorical: tuple[str, ...], numerical: tuple[str, ...], scale: NumericalScale, seed: int = 0
+        self,
+        categorical: tuple[str, ...],
+        numerical: tuple[str, ...],
+        scale: NumericalScale = "standard",
+        seed: int = 0,
     ) -> None:
         self.categorical = categorical
         self.numerical = numerical
@@ -147,9 +152,7 @@ def encode(
     rows: NDArray[np.int64],
     categorical: tuple[str, ...],
     numerical: tuple[str, ...],
-    scale: NumericalScale,
-    seed: int = 0,
 ) -> tuple[Codes, Layout]:
     """All rows of `frame`, encoded by what is seen in `rows` (row numbers) alone, and the layout of their inputs."""
-    encoder = Encoder(categorical, numerical, scale, seed).fit(frame.iloc[rows])
+    encoder = Encoder(categorical, numerical).fit(frame.iloc[rows])
     return encoder.transform(frame), encoder.layout

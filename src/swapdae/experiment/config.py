@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.base.models import Name, Strict, entry, read_toml
+from swapdae.base.models import Name, StrictModel, entry, read_toml
 from swapdae.base.paths import Paths
 from swapdae.heads import HEADS
 from swapdae.selection.config import SelectConfig
@@ -21,7 +21,7 @@ Views = Annotated[
 ]
 
 
-class HeadConfig(Strict):
+class HeadConfig(StrictModel):
     """One head of the experiment: a kind of model on one or more views of the rows.
 
     features: the views that stand side by side: the table's own columns, the autoencoder's features, a choice of them.
@@ -59,7 +59,7 @@ class HeadConfig(Strict):
         return self
 
     @property
-    def start(self) -> Strict:
+    def start(self) -> StrictModel:
         """The parameters as given, over the kind's defaults."""
         return HEADS[self.kind].params.model_validate(self.params)
 
@@ -69,7 +69,7 @@ class HeadConfig(Strict):
         return "+".join(self.features)
 
 
-class Experiment(Strict):
+class Experiment(StrictModel):
     """experiments/<name>.toml."""
 
     name: Name

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from swapdae.base.models import Strict, one_line
+from swapdae.base.models import StrictModel, one_line
 from swapdae.heads import catboost, lightgbm, mlp, ridge, xgboost
 from swapdae.modelling.head import Head
 
@@ -28,7 +28,7 @@ def known_head(kind: str) -> str:
     return kind
 
 
-def head_params(kind: str, params: Mapping[str, Any]) -> Strict:
+def head_params(kind: str, params: Mapping[str, Any]) -> StrictModel:
     """`params` over the kind's defaults. Raises ValueError, in one line, on an unknown kind, key or a bad value."""
     model = HEADS[known_head(kind)].params
     try:

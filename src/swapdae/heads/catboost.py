@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from catboost import Pool
 
 
-class Params(Strict):
+class Params(StrictModel):
     """Named as in CatBoost. iterations is a cap; `od_wait` rounds without gain end it."""
 
     learning_rate: float = Field(0.05, gt=0)

@@ -11,8 +11,9 @@ from swapdae.autoencoder.fit import read_features
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.swap_noise import Inputs, Rows
 from swapdae.base.device import Device
+from swapdae.base.random import seeded
 from swapdae.encoding.encoder import Codes
-from swapdae.heads.mlp_network import MLP, ROWS, FittedMLP, MLPConfig, Scaling, seeded, train
+from swapdae.heads.mlp_network import MLP, ROWS, FittedMLP, MLPConfig, Scaling, train
 from swapdae.heads.objective import Objective
 
 Array = NDArray[Any]

@@ -6,13 +6,13 @@ With `fine_tune` it stands on the autoencoder that made the features, and trains
 from pydantic import Field
 
 from swapdae.base.errors import UserError
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.modelling.cross_fit import Array, FoldView
 from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
 
 
-class Params(Strict):
+class Params(StrictModel):
     """epochs is a cap (and the length of the cosine schedule); `patience` epochs without gain end it.
 
     fine_tune: train the autoencoder's body too, at the share `body_rate` of the learning rate; features must be "dae".

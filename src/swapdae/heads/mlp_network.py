@@ -9,7 +9,6 @@ import copy
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from swapdae.autoencoder.swap_noise import Rows
 from swapdae.base.device import Device
+from swapdae.base.random import seeded
 from swapdae.heads.objective import Objective
 
 Array = NDArray[Any]
@@ -160,14 +160,6 @@ def fit_mlp(
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
         train(model, [(1.0, model)], (x, y), (held, y_held), objective, config, device)
     return FittedMLP(model, read, objective, device)
-
-
-@contextmanager
-def seeded(seed: int, device: Device) -> Iterator[None]:
-    """torch's own generators start from `seed`, and go on afterwards as if nothing had been."""
-    with torch.random.fork_rng(devices=[device.device] if device.kind == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def train(

@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.modelling import moments
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
 
 
-class Params(Strict):
-    """alpha: penalty as in scikit-learn's Ridge. scale: penalize as if columns had unit variance."""
+class Params(StrictModel):
+    """alpha: penalty as in scikit-learn's Ridge."""
 
     alpha: float = Field(100.0, gt=0)
-    scale: bool = False
 
 
 class RidgeModel:
@@ -28,7 +27,7 @@ class RidgeModel:
 
     def fit(self, view: FoldView) -> None:
         self._view = view
-        self._solution = view.ridge([self._params.alpha], self._params.scale)
+        self._solution = view.ridge([self._params.alpha])
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         prediction: NDArray[Any] = moments.predict(self._view.dense(), rows, self._solution)[0]
@@ -48,5 +47,4 @@ def make(params: Params, seed: int) -> RidgeModel:
 
 
 def space(trial: Trial, start: Params) -> Params:
-    """The penalty alone: another scaling would cost as much again as all penalties together."""
-    return Params(alpha=trial.suggest_float("alpha", 1e-2, 1e6, log=True), scale=start.scale)
+    return Params(alpha=trial.suggest_float("alpha", 1e-2, 1e6, log=True))

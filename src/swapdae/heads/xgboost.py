@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 
-class Params(Strict):
+class Params(StrictModel):
     """Named as in XGBoost. n_estimators is a cap; `patience` rounds without gain end it."""
 
     learning_rate: float = Field(0.05, gt=0)

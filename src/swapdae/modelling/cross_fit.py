@@ -35,7 +35,7 @@ class FoldView:
 
     train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
     numbers for classes. loss: what the metric has heads minimize. native, dense: the fold's features of all rows.
-    ridge: (alphas, scale) -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
+    ridge: alphas -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
     of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
     not one's alone.
     """
@@ -52,7 +52,7 @@ class FoldView:
     device: DeviceName
     native: Callable[[], Native]
     dense: Callable[[], tuple[FloatArray, ...]]
-    ridge: Callable[[Sequence[float], bool], Solution]
+    ridge: Callable[[Sequence[float]], Solution]
     pretrained: Callable[[], Pretrained] | None = None
 
     @cached_property
@@ -139,7 +139,7 @@ class Problem:
             device=self.device,
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
-            ridge=lambda alphas, scale: self.moments.solve(fold, alphas, scale),
+            ridge=lambda alphas: self.moments.solve(fold, alphas),
             pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
         )
 

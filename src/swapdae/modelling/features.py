@@ -109,7 +109,7 @@ class RawFeatures:
 
     def _encode(self, fold: int) -> FloatArray:
         rows = self._fit_rows[fold]
-        codes, layout = encode(self._frame, rows, self._categorical, self._numerical, "standard")
+        codes, layout = encode(self._frame, rows, self._categorical, self._numerical)
         return codes.one_hot(layout)
 
 

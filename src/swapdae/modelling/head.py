@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.modelling.cross_fit import Model
 
 
@@ -28,11 +28,11 @@ class Head:
     """
 
     kind: str
-    params: type[Strict]
+    params: type[StrictModel]
     make: Callable[[Any, int], Model]
-    space: Callable[[Trial, Any], Strict]
+    space: Callable[[Trial, Any], StrictModel]
     uses_device: bool = False
 
-    def factory(self, params: Strict, seed: int) -> Callable[[int], Model]:
+    def factory(self, params: StrictModel, seed: int) -> Callable[[int], Model]:
         """fold -> a fresh model, as cross_fit takes it."""
         return lambda fold: self.make(params, seed + fold)

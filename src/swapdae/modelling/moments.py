@@ -155,7 +155,7 @@ class Centred:
         return Solution(coef, self.y_mean - self.x_mean @ coef)
 
 
-def centre(moments: Moments, scale: bool) -> Centred:
+def centre(moments: Moments, scale: bool = False) -> Centred:
     """Centres, and scales to unit variance if asked to. Constant columns get coefficient 0."""
     d = len(moments.low)
     weight, sums = moments.gram[d, d], moments.gram[d]
@@ -195,7 +195,7 @@ class FoldMoments:
 
     dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
     serves all. y: (n_train,) or (n_train, k). folds: (n_train,). n_penalties: how many will be asked for,
-    by any number of calls. Kept: (d, d) float64, one per fold and one per fold and kind of scaling (75 MB each
+    by any number of calls. Kept: (d, d) float64, one per fold and one per fold again (75 MB each
     at 3,072 columns).
     """
 
@@ -211,7 +211,7 @@ class FoldMoments:
         self._n_penalties = n_penalties
         self._dense, self._y, self._folds, self._shared, self._weights = dense, y, folds, shared, weights
         self._parts: list[Moments] = []
-        self._problems: dict[tuple[int, bool], Centred] = {}
+        self._problems: dict[int, Centred] = {}
 
     def training(self, fold: int) -> Moments:
         """Moments of all train rows outside `fold`."""
@@ -223,11 +223,11 @@ class FoldMoments:
             self._parts = accumulate(self._dense(fold), self._y, self._folds, n_folds, self._weights)
         return reduce(Moments.__add__, (part for k, part in enumerate(self._parts) if k != fold))
 
-    def solve(self, fold: int, alphas: Sequence[float], scale: bool = False) -> Solution:
+    def solve(self, fold: int, alphas: Sequence[float]) -> Solution:
         """Ridge of the train rows outside `fold`, for every penalty."""
-        if (fold, scale) not in self._problems:
-            self._problems[fold, scale] = centre(self.training(fold), scale)
-        problem = self._problems[fold, scale]
+        if fold not in self._problems:
+            self._problems[fold] = centre(self.training(fold))
+        problem = self._problems[fold]
         if max(self._n_penalties, len(alphas)) >= EIGEN_PAYS:
             return problem.solve(alphas)
         each = [problem.solve_one(alpha) for alpha in alphas]

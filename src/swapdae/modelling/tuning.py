@@ -25,13 +25,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from swapdae.base.errors import UserError
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
 from swapdae.modelling.cross_fit import Problem, cross_fit
 from swapdae.modelling.head import Head, Trial
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-Draw = Callable[[Trial], Strict]  # the params of a trial
+Draw = Callable[[Trial], StrictModel]  # the params of a trial
 OnStep = Callable[[int, float], None]  # takes a step and the score there; raises to stop a trial that is pruned
 OnTrial = Callable[[tuple["TrialResult", ...]], None]  # takes all trials finished so far, after each
 Steps = Literal["folds", "epochs"]
@@ -56,7 +56,7 @@ class TrialResult:
 class TuneResult:
     """params, score: of the best trial. n_complete: trials not pruned. history: the trials, in order."""
 
-    params: Strict
+    params: StrictModel
     score: float
     n_complete: int
     history: tuple[TrialResult, ...]
@@ -65,7 +65,7 @@ class TuneResult:
 def tune(
     problem: Problem,
     head: Head,
-    start: Strict,
+    start: StrictModel,
     *,
     trials: int,
     storage_file: Path,
@@ -82,7 +82,7 @@ def tune(
     Problem.view. Raises UserError on a refused or unusable file, and when no trial got a score.
     """
 
-    def evaluate(params: Strict, on_step: OnStep) -> float:
+    def evaluate(params: StrictModel, on_step: OnStep) -> float:
         make = head.factory(params, problem.seed)
         return cross_fit(problem, make, on_step, name=name, with_test=False, tune_rows=tune_rows).score
 
@@ -252,7 +252,9 @@ def _run(
             study.tell(trial, score)
 
 
-def _next(study: optuna.Study, draw: Draw, starts: Sequence[dict[str, Any]], seed: int) -> tuple[optuna.Trial, Strict]:
+def _next(
+    study: optuna.Study, draw: Draw, starts: Sequence[dict[str, Any]], seed: int
+) -> tuple[optuna.Trial, StrictModel]:
     """The next trial and its params: of a revived trial, of a start, or drawn."""
     n_finished = len(study.get_trials(deepcopy=False, states=FINISHED))
     if n_finished < len(starts) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.encoding.encoder import Codes, Encoder, Layout
+from swapdae.encoding.encoder import Codes, Layout, encode
 from swapdae.experiment.config import View
 from swapdae.modelling.cross_fit import Problem
 from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, RowNumbers
@@ -70,10 +70,8 @@ class FeatureStore:
 
     def encoded(self, k: int) -> tuple[Codes, Layout]:
         """All rows, encoded for autoencoder k by what it may see of them."""
-        table, experiment = self.run.data.table, self.run.experiment
-        encoder = Encoder(table.categorical, table.numerical, experiment.dae.numerical, experiment.seed)
-        frame = self.run.data.frame
-        return encoder.fit(frame.iloc[self.rows[k]]).transform(frame), encoder.layout
+        table = self.run.data.table
+        return encode(self.run.data.frame, self.rows[k], table.categorical, table.numerical)
 
     def view(self, name: View) -> FeatureSet:
         """One view of all rows, train then test."""

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.experiment.stage_report import read_report
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 
-Options = TypeVar("Options", bound=Strict)
+Options = TypeVar("Options", bound=StrictModel)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class StageKind:
     does: str
     writes: str
     stages: Callable[[Run, Plan], list[Stage]]
-    options: type[Strict] | None = None
+    options: type[StrictModel] | None = None
     in_run: bool = True
 
     @property

@@ -18,7 +18,7 @@ from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.autoencoder.progress import Epoch
 from swapdae.base.device import Device
-from swapdae.encoding.encoder import Encoder
+from swapdae.encoding.encoder import encode
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Problem, cross_fit
 from swapdae.modelling.features import FloatArray, LoadedFeatures, RowNumbers
@@ -79,11 +79,10 @@ class Trainings:
 
     def _train(self, fold: int, config: DaeConfig, on_step: OnStep | None) -> FloatArray:
         rows, seed, epochs = self.fit_rows[fold], self.problem.seed, config.training.epochs
-        encoder = Encoder(self.categorical, self.numerical, config.numerical, seed).fit(self.frame.iloc[rows])
-        codes = encoder.transform(self.frame)
+        codes, layout = encode(self.frame, rows, self.categorical, self.numerical)
 
         def read(model: Autoencoder) -> FloatArray:
-            return np.concatenate(list(read_features(model, codes, encoder.layout, self.device)))
+            return np.concatenate(list(read_features(model, codes, layout, self.device)))
 
         def report_early(model: Autoencoder, epoch: Epoch) -> None:
             self.on_epoch(epoch)
@@ -93,7 +92,7 @@ class Trainings:
 
         model, _ = fit_autoencoder(
             codes[rows],
-            encoder.layout,
+            layout,
             config,
             seed=seed + fold,
             device=self.device,
@@ -103,11 +102,11 @@ class Trainings:
         return read(model)
 
 
-def groups_of(told: Mapping[str, float], trainings: Trainings, n_groups: int) -> Groups:
+def groups_of(shares: Mapping[str, float], trainings: Trainings, n_groups: int) -> Groups:
     """Columns by kind and predictability: up to `n_groups` groups of each kind, the least predictable first."""
     groups: dict[str, tuple[str, ...]] = {}
     for kind, names in (("categorical", trainings.categorical), ("numerical", trainings.numerical)):
-        order = sorted(names, key=lambda name: told[name])
+        order = sorted(names, key=lambda name: shares[name])
         n = min(n_groups, len(order))
         bounds = [len(order) * i // n for i in range(n + 1)] if n else []
         for i, (start, stop) in enumerate(pairwise(bounds), start=1):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.device import DeviceName
 from swapdae.base.errors import UserError
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.base.paths import Paths
 from swapdae.competition.config import Competition, read_competition
 from swapdae.experiment.config import Experiment, read_experiment
@@ -32,7 +32,7 @@ class Run:
     device: DeviceName = "auto"
     force: bool = False
     strict: bool = False
-    options: Mapping[str, Strict] = field(default_factory=dict)
+    options: Mapping[str, StrictModel] = field(default_factory=dict)
     say: Callable[[str], None] = field(default=print)
 
     @staticmethod

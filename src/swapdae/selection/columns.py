@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.device import DeviceName
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.heads.lightgbm import LightGBMModel
 from swapdae.modelling.cross_fit import CrossFit, Model, Problem, cross_fit
 from swapdae.modelling.features import FoldwiseFeatures, RawFeatures
@@ -42,7 +42,7 @@ class ColumnProblem:
     def columns(self) -> Names:
         return tuple(map(str, self.frame.columns))
 
-    def fit(self, by_fold: Sequence[Names], head: Head, params: Strict, seed: int) -> tuple[CrossFit, list[Model]]:
+    def fit(self, by_fold: Sequence[Names], head: Head, params: StrictModel, seed: int) -> tuple[CrossFit, list[Model]]:
         """Cross-fit a head on the columns named for each fold; its models by fold."""
         parts = []
         for fold, names in enumerate(by_fold):

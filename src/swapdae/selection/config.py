@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 
 Temperature = Annotated[float, Field(gt=0)]
 
 
-class SelectConfig(Strict):
+class SelectConfig(StrictModel):
     """[select] of an experiment: k of the autoencoder's features, for heads that read `dae_selected`.
 
     task: "supervised" chooses what predicts the target, anew within every fold's training part; "unsupervised" what
@@ -24,7 +24,7 @@ class SelectConfig(Strict):
     epochs: int = Field(20, ge=1)
 
 
-class ConcreteConfig(Strict):
+class ConcreteConfig(StrictModel):
     """Settings of a ConcreteSelector that rarely need a change.
 
     dropout: of the decoder. d_inner: p of the parameterization "indirect". decoder_epochs: with hard selections, after

@@ -99,7 +99,7 @@ class ConcreteSelector(FrameInput, SelectorMixin, BaseEstimator):
         else:
             held_frame = self._frame(X_val, reset=False)
             held_target = self._target(y_val, len(held_frame), reset=False)
-        self.encoder_ = self._fitted_encoder(frame, "standard", seed)
+        self.encoder_ = self._fitted_encoder(frame)
         layout = self.encoder_.layout
         n_columns = len({*layout.categorical, *layout.numbers, *layout.indicators})
         if not 1 <= training.k <= n_columns:

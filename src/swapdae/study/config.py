@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from swapdae.base.models import Rate, Strict
+from swapdae.base.models import Rate, StrictModel
 
 UnitsName = Literal["relu", "features"]
 
 
-class ActivationsConfig(Strict):
+class ActivationsConfig(StrictModel):
     """The study of which units are active in which rows.
 
     units: "relu" are the outputs of the ReLU (or GELU) layers, in a transformer of those inside it; "features" are the

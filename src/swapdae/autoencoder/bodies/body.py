@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 
 if TYPE_CHECKING:
     from swapdae.autoencoder.layers.body import BodyNetwork
 
 
-class Body(Strict, ABC):
+class Body(StrictModel, ABC):
     """A body's kind and sizes. kind: its name in BODIES.
 
     Loads no torch: whoever asks for the state of things does not wait for it. Only `network` does.

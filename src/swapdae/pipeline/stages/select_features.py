@@ -11,7 +11,7 @@ from pydantic import Field
 
 from swapdae.base.errors import UserError
 from swapdae.base.files import write_text
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
 from swapdae.experiment.stage_report import read_report
@@ -35,7 +35,7 @@ Names = tuple[str, ...]
 REFITTED = {"lightgbm": "lightgbm", "network": "mlp"}  # models that are fitted on a choice, and their kinds of heads
 
 
-class Effort(Strict):
+class Effort(StrictModel):
     """How many columns to keep, and how much work to do."""
 
     k: int | None = Field(None, ge=1, description="columns to keep; half of them where not given")
@@ -44,7 +44,7 @@ class Effort(Strict):
     epochs: int = Field(40, ge=1, description="epochs of a selector's training")
 
 
-class Fit(Strict):
+class Fit(StrictModel):
     """A model cross-fitted on some columns: "all", "selected", "greedy", "gain" or "random"."""
 
     columns: str
@@ -54,7 +54,7 @@ class Fit(Strict):
     fold_scores: tuple[float, ...]
 
 
-class Found(Strict):
+class Found(StrictModel):
     """What one seed gave. selections: of the k asked for, by fold."""
 
     fits: tuple[Fit, ...]
@@ -174,7 +174,7 @@ def _seed(run: Run, effort: Effort, k: int, study: "ColumnProblem", seed: int) -
     return Found(fits=tuple(fits), selections=tuple(selected[k] for selected in chosen))
 
 
-def _params(run: Run, kind: str) -> Strict:
+def _params(run: Run, kind: str) -> StrictModel:
     """The parameters of the experiment's first head of a kind, or the kind's defaults."""
     named = next((head for head in run.experiment.heads.values() if head.kind == kind), None)
     return HEADS[kind].params() if named is None else named.start

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from swapdae.autoencoder.config import DaeConfig, NoiseConfig
-from swapdae.base.models import Strict
+from swapdae.base.models import StrictModel
 from swapdae.competition.folds import train_rows
 from swapdae.competition.metrics import Metric
 from swapdae.experiment.file import write_experiment
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "tune_noise"
 
 
-class Effort(Strict):
+class Effort(StrictModel):
     """How long to search, and how short a training is."""
 
     rule: bool = Field(False, description="no search: rates from how well columns are predicted from the others")
