@@ -1,4 +1,4 @@
-"""StrictModel models: immutable, every key known, every complaint one line."""
+"""Strict models: immutable, every key known, every complaint one line."""
 
 import re
 import tomllib
