@@ -101,8 +101,8 @@ def test_unknown_kind_is_refused_by_one_line_that_names_the_known() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"alhpa": 1.0}, "params.alhpa: unknown key; parameters of ridge are alpha, scale"),
-        ({"alpha": -1.0}, "params.alpha: Input should be greater than 0; parameters of ridge are alpha, scale"),
+        ({"alhpa": 1.0}, "params.alhpa: unknown key; parameters of ridge are alpha"),
+        ({"alpha": -1.0}, "params.alpha: Input should be greater than 0; parameters of ridge are alpha"),
     ],
 )
 def test_bad_parameter_is_refused_by_one_line_that_names_it(params: dict[str, Any], message: str) -> None:

@@ -4,6 +4,7 @@ Python drops an exception that is raised inside a weak reference's callback, and
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,10 +56,19 @@ CALLS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of one trial, to be copied: making the tables takes most of the time."""
+    file = tmp_path_factory.mktemp("study") / "t.db"
+    _search(file)
+    return file
+
+
 @pytest.mark.parametrize(("owner", "name"), CALLS, ids=lambda part: part if isinstance(part, str) else part.__name__)
 def test_interrupt_inside_a_weak_references_callback_is_heard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, study: Path, owner: Any, name: str
 ) -> None:
+    file = Path(shutil.copy(study, tmp_path))
     original, calls = getattr(owner, name), 0
 
     def interrupted(*given: Any, **named: Any) -> Any:
@@ -74,9 +84,9 @@ def test_interrupt_inside_a_weak_references_callback_is_heard(
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            _search(tmp_path / "t.db")
-            importances(tmp_path / "t.db", 1, seed=0)
-    _search(tmp_path / "t.db", 2)  # the file is fit to go on from
+            _search(file, 2)
+            importances(file, 2, seed=0)
+    _search(file, 3)  # the file is fit to go on from
 
 
 SIGNALLED = """
@@ -102,7 +112,7 @@ def child(file, ready):
 signal.signal(signal.SIGTERM, terminate)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = random.Random(0)
-for i in range(8):
+for i in range(6):
     number = (signal.SIGINT, signal.SIGTERM)[i % 2]
     read, write = os.pipe()
     process = os.fork()
@@ -126,4 +136,4 @@ def test_signals_at_random_moments_are_heard(tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    assert done.stdout.split() == ["128"] * 8, done.stderr
+    assert done.stdout.split() == ["128"] * 6, done.stderr

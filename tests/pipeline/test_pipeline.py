@@ -18,6 +18,7 @@ import pytest
 import torch  # noqa: F401 (safe_open imports it: seconds in which the short training that is to be killed ends)
 from safetensors import safe_open
 
+from conftest import COMPETITION, write_csvs
 from fake_kaggle import FakeKaggle
 from pipeline_case import make
 from swapdae.base.paths import Paths
@@ -112,28 +113,39 @@ def position(checkpoint: Path) -> tuple[int, int]:
     return len(found["log"]), found["done"]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A tree with the experiment "whole", made without a kill, and "killed", which is the same one."""
+    paths = Paths(tmp_path_factory.mktemp("whole"))
+    write_csvs(paths.input("synthetic"))
+    paths.competition_file("synthetic").write_text(COMPETITION)
+    (paths.root / "experiments").mkdir()
+    for name in ("whole", "killed"):
+        paths.experiment_file(name).write_text(LONG)
+    assert finish(swapdae(paths.root, "blend", "whole", "--device", "cpu")) == 0
+    return paths
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_killed_training_goes_on_and_ends_the_same(tree: Paths, number: signal.Signals, code: int) -> None:
-    for name in ("whole", "killed"):
-        tree.experiment_file(name).write_text(LONG)
-    assert finish(swapdae(tree.root, "run", "whole", "--device", "cpu")) == 0
-    process = swapdae(tree.root, "run", "killed", "--device", "cpu")
-    checkpoint = tree.oof("killed") / ".dae.scratch" / "work" / "training_0" / "checkpoint.safetensors"
+def test_killed_training_goes_on_and_ends_the_same(whole: Paths, number: signal.Signals, code: int) -> None:
+    shutil.rmtree(whole.oof("killed"), ignore_errors=True)
+    process = swapdae(whole.root, "blend", "killed", "--device", "cpu")
+    checkpoint = whole.oof("killed") / ".dae.scratch" / "work" / "training_0" / "checkpoint.safetensors"
     while not checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.005)
     before = position(checkpoint)
     process.send_signal(number)
     assert finish(process) == code
-    assert not tree.stage("killed", "dae").exists()
+    assert not whole.stage("killed", "dae").exists()
     if number == signal.SIGKILL:
         assert position(checkpoint)[1] == 0
     else:  # the steps up to the signal were kept
         assert position(checkpoint) > before
-    assert finish(swapdae(tree.root, "run", "killed", "--device", "cpu")) == 0
+    assert finish(swapdae(whole.root, "blend", "killed", "--device", "cpu")) == 0
     for file in ("dae/features.npy", "blend/submission.csv"):
-        one, other = (tree.stage(name, file).read_bytes() for name in ("whole", "killed"))
+        one, other = (whole.stage(name, file).read_bytes() for name in ("whole", "killed"))
         assert one == other, file
 
 
