@@ -9,7 +9,7 @@ from browser import CHROMIUM, show
 from swapdae.report.page import Details, Grid, Headline, Section, listed, page
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
-SAYS_NOTHING = Headline("", "", "", "")
+SAYS_NOTHING = Headline("", "", "", "", "")
 
 
 def test_the_file_holds_everything_and_asks_for_nothing(html: str) -> None:

@@ -85,13 +85,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Headline:
-    """What the first screen says: what the page is about, the result in one sentence, and what to do next.
+    """What the first screen says: what the page is about, the result in one sentence, what the autoencoder adds, and
+    what to do next.
 
     command: that does it, as one types it.
     """
 
     about: str
     result: str
+    verdict: str
     next_step: str
     command: str
 

@@ -9,6 +9,7 @@ from swapdae.modelling.cross_fit import fold_values
 from swapdae.report.drawing import BLUE, ORANGE, named_rows, picture
 from swapdae.report.page import Grid, Headline, Picture, Section, listed, text_of
 from swapdae.report.stage_results import StageResults
+from swapdae.report.verdict import verdict
 
 Array = NDArray[np.float64]
 BY_HAND = ("select_features", "submit")  # stages that `swapdae run` leaves to the user
@@ -18,7 +19,7 @@ def headline(found: StageResults) -> Headline:
     """The blend's score, the best single head's, and the command that comes next."""
     competition, name = found.competition, found.experiment.name
     about = f"{competition.name}: {competition.task}, {found.metric} ({found.better}). Made by swapdae."
-    return Headline(about, _sentence(found), *_next_step(found, name))
+    return Headline(about, _sentence(found), verdict(found), *_next_step(found, name))
 
 
 def _sentence(found: StageResults) -> str:
