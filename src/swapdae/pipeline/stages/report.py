@@ -17,7 +17,7 @@ from swapdae.pipeline.stage import Stage
 
 NAME = "report"
 HTML = "report.html"
-CODE = ("report.sections",)
+CODE = ("report.sections", "report.page", "report.result", "pipeline.scores")
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
