@@ -26,6 +26,7 @@ LIBRARIES = {  # those that compute numbers: the name they are imported by, the 
     "torch": "torch",
     "xgboost": "xgboost",
 }
+OTHERS = (".cpp", ".html")  # sources in other languages, which a module beside them names
 NOT_FOLLOWED = ("experiment", "pipeline")  # rooms that compute nothing, unless a stage names a module
 
 
@@ -75,7 +76,7 @@ def _files(kind: str, code: tuple[str, ...]) -> tuple[Path, ...]:
         if file not in seen:
             seen.add(file)
             text = file.read_text(encoding="utf-8")
-            seen |= {source for source in file.parent.glob("*.cpp") if source.name in text}
+            seen |= {other for other in file.parent.iterdir() if other.suffix in OTHERS and other.name in text}
             modules = (name for name in _imports(file) if name.startswith("swapdae."))
             followed = (name for name in modules if name.split(".")[1] not in NOT_FOLLOWED)
             left += [found for name in followed if (found := _file_of(name)) is not None]
