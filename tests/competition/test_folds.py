@@ -21,31 +21,31 @@ SHA256 = {
 
 def test_folds_are_even_and_use_every_number() -> None:
     folds = draw_folds(Y, FoldsConfig(count=5), "regression")
-    assert folds.shape == (1003,)
-    assert folds.dtype == np.int8
-    assert np.bincount(folds).tolist() == [201, 201, 201, 200, 200]
+    labels = folds.labels
+    assert labels.shape == (1003,) and labels.dtype == np.int8
+    assert np.bincount(labels).tolist() == [201, 201, 201, 200, 200]
 
 
 def test_unshuffled_folds_are_blocks() -> None:
     folds = draw_folds(Y[:7], FoldsConfig(count=3, kind="unshuffled"), "regression")
-    assert folds.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert folds.labels.tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
 def test_stratified_folds_share_out_every_class() -> None:
     y = np.repeat([0, 1, 2], [50, 20, 5])
     folds = draw_folds(y, FoldsConfig(kind="stratified"), "multiclass")
-    counts = pd.crosstab(y, folds).to_numpy()
+    counts = pd.crosstab(y, folds.labels).to_numpy()
     assert (counts == [[10] * 5, [4] * 5, [1] * 5]).all()
 
 
 @pytest.mark.parametrize("kind", ["shuffle", "stratified", "unshuffled"])
 def test_folds_never_change(kind: Literal["shuffle", "stratified", "unshuffled"]) -> None:
     folds = draw_folds(Y.astype(np.int64), FoldsConfig(kind=kind, seed=3), "multiclass")
-    assert hashlib.sha256(folds.tobytes()).hexdigest() == SHA256[kind]
+    assert hashlib.sha256(folds.labels.tobytes()).hexdigest() == SHA256[kind]
 
 
 def test_another_seed_draws_other_folds() -> None:
-    drawn = [draw_folds(Y, FoldsConfig(seed=seed), "regression") for seed in (0, 1)]
+    drawn = [draw_folds(Y, FoldsConfig(seed=seed), "regression").labels for seed in (0, 1)]
     assert (drawn[0] != drawn[1]).any()
 
 

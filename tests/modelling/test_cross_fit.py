@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from swapdae.competition.config import Task
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.metrics import METRICS
 from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit, fold_values
 from swapdae.modelling.features import RowNumbers
@@ -65,7 +66,7 @@ def test_each_row_is_predicted_once_by_a_fresh_model_that_has_not_seen_it() -> N
     n = len(problem.y)
     assert [len(model.views) for model in models] == [1, 1, 1]
     assert sorted(row for model in models for row in model.predicted if row < n) == list(range(n))
-    assert np.array_equal(result.oof, problem.folds), "row by the model of its fold"
+    assert np.array_equal(result.oof, problem.folds.labels), "row by the model of its fold"
     for model in models:
         view = model.views[0]
         assert np.array_equal(np.sort(np.concatenate([view.train, view.held_out])), np.arange(n))
@@ -82,7 +83,7 @@ def test_overall_score_is_recomputed_not_averaged() -> None:
     assert result.score != np.mean(result.fold_scores)
     assert seen == list(enumerate(result.fold_scores))
     for fold, score in seen:
-        mine = problem.folds == fold
+        mine = problem.folds.labels == fold
         assert score == problem.metric.score(problem.y[mine], result.oof[mine])
 
 
@@ -115,7 +116,9 @@ def test_a_prediction_that_is_not_finite_names_the_head() -> None:
 
 def test_a_fold_without_a_class_has_no_auc_but_the_whole_has() -> None:
     base = toy_problem("binary", n_train=60)
-    problem = Problem(base.features, np.arange(60) // 30, np.arange(60) // 20, 60, "binary", 2, base.metric, seed=0)
+    problem = Problem(
+        base.features, np.arange(60) // 30, partition(np.arange(60) // 20), 60, "binary", 2, base.metric, seed=0
+    )
     result = cross_fit(problem, lambda fold: Recorder(fold))
     assert np.isnan(result.fold_scores).tolist() == [True, False, True]
     assert np.isfinite(result.score)
@@ -135,11 +138,11 @@ def test_metric_of_another_task_is_refused() -> None:
         replace(base, metric=METRICS["auc"])
 
 
-@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 2, 0, 2], [-1, 0, 1, 0], [0, 1, 0]])
+@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 2, 0, 2], [-2, 0, 1, 0], [0, 1, 0]])
 def test_bad_folds_are_refused(folds: list[int]) -> None:
     base = toy_problem()
     with pytest.raises(ValueError, match="folds"):
-        Problem(base.features, np.zeros(4), np.array(folds), 0, "regression", 0, base.metric, seed=0)
+        Problem(base.features, np.zeros(4), partition(np.array(folds)), 0, "regression", 0, base.metric, seed=0)
 
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
@@ -167,9 +170,9 @@ def test_split_fits_on_the_only_row_of_a_class() -> None:
 
 def test_split_of_two_rows() -> None:
     base = toy_problem("binary", n_train=4, n_folds=2)
-    view = Problem(base.features, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 0, "binary", 2, base.metric, 0).view(
-        0
-    )
+    view = Problem(
+        base.features, np.array([0, 1, 0, 1]), partition(np.array([0, 0, 1, 1])), 0, "binary", 2, base.metric, 0
+    ).view(0)
     fit, stop = view.split
     assert (len(fit), len(stop)) == (2, 1)
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from swapdae.competition.fold_rows import partition
 from swapdae.modelling import moments
 from swapdae.modelling.moments import FoldMoments, accumulate, predict, solve
 
@@ -58,7 +59,7 @@ def test_folds_are_fitted_without_their_own_rows(shared: bool) -> None:
     y[folds == 1] += 100  # a fold that betrays itself
     x[: len(y)][folds == 2, 0] += 9
     per_fold = [x, x[:, ::-1], x[:, 1:]]
-    fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, folds, shared)
+    fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, partition(folds), shared)
     for k in range(3):
         own = x if shared else per_fold[k]
         predictions = predict((own,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
@@ -82,7 +83,7 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
         return eigh(a)
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
-    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, n_penalties=99)
+    fold_moments = FoldMoments(dense, y, partition(np.arange(len(y)) % 3), True, n_penalties=99)
     for alpha in ALPHAS:
         for k in range(3):
             fold_moments.solve(k, [alpha])
@@ -93,8 +94,8 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
 def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
     x, y = _data()
     folds = np.arange(len(y)) % 3
-    alone = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha])
-    among = FoldMoments(lambda k: (x,), y, folds, True, n_penalties=99).solve(1, [alpha, 7.0])
+    alone = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(1, [alpha])
+    among = FoldMoments(lambda k: (x,), y, partition(folds), True, n_penalties=99).solve(1, [alpha, 7.0])
     _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
 
 
@@ -124,7 +125,7 @@ def test_column_constant_in_the_training_part_only() -> None:
     x, y = _data(dtype=np.float32)
     folds = np.arange(len(y)) % 4
     x[:, 0] = (folds == 2) * (np.arange(len(y)) % 3)
-    solution = FoldMoments(lambda k: (x,), y, folds, True).solve(2, [1e-6])
+    solution = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(2, [1e-6])
     assert np.all(solution.coef[0, 0] == 0)
 
 

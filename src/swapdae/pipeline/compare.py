@@ -39,7 +39,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     first: Array | None = None
     for run, oof in zip(runs, oofs, strict=True):
         _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
-        y, folds, mine = run.data.table.y[at], run.data.folds[at], oof[at]
+        y, folds, mine = run.data.table.y[at], run.data.folds.labels[at], oof[at]
         values = fold_values(metric, y, mine, folds)
         first = values if first is None else first
         scores = scores_of(run)

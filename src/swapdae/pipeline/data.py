@@ -4,21 +4,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from swapdae.competition.config import Competition
+from swapdae.competition.fold_rows import Folds
 from swapdae.competition.folds import draw_folds, train_rows
 from swapdae.competition.table import Table, read_table
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """table: validated, its train rows those of the experiment. folds: (n_train,), the fold of each."""
+    """table: validated, its train rows those of the experiment. folds: of its train rows."""
 
     table: Table
-    folds: NDArray[np.int8]
+    folds: Folds
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -31,4 +30,5 @@ def read_data(competition: Competition, directory: Path, rows: int | None, seed:
     experiment. rows: a cap on train rows. Raises UserError naming the file."""
     whole = read_table(competition, directory)
     chosen = train_rows(whole.n_train, rows, seed)
-    return Data(whole.subset(chosen), draw_folds(whole.y, competition.folds, competition.task)[chosen])
+    folds = draw_folds(whole.y, competition.folds, competition.task, whole.fold_by)
+    return Data(whole.subset(chosen), folds.subset(chosen))

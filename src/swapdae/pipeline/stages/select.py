@@ -34,7 +34,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, scratch),
-            reads=("download", "dae"),
+            reads=("download", "folds", "dae") if run.experiment.select.task == "supervised" else ("download", "dae"),
             config=config,
             code=(method, "modelling.moments", "competition.folds", "pipeline.feature_store"),
         )
@@ -58,10 +58,10 @@ def row_sets(run: Run, store: FeatureStore) -> list[Array]:
     config, seed, table = run.experiment.select, run.experiment.seed, run.data.table
     if config.task == "unsupervised":
         return [rows[train_rows(len(rows), config.rows, seed)] for rows in store.rows]
-    count = run.competition.folds.count
-    cap = None if config.rows is None else config.rows * count // (count - 1)
+    folds = run.data.folds
+    cap = None if config.rows is None else config.rows * folds.n_per_repeat // (folds.n_per_repeat - 1)
     sample = train_rows(table.n_train, cap, seed)  # one for all folds, so that they share its moments
-    return [sample[run.data.folds[sample] != fold] for fold in range(count)]
+    return [sample[folds.training[fold, sample]] for fold in range(folds.n_folds)]
 
 
 def _greedy(run: Run, store: FeatureStore) -> Iterator[list[int]]:
@@ -79,7 +79,7 @@ def _supervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run, store))] = 1
     folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, weights)
-    return (folds.training(fold) for fold in range(run.competition.folds.count))
+    return (folds.training(fold) for fold in range(run.data.folds.n_folds))
 
 
 def _unsupervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
