@@ -11,6 +11,9 @@ from swapdae.competition.fold_rows import Folds
 from swapdae.competition.folds import draw_folds, train_rows
 from swapdae.competition.table import Table, read_table
 
+FOLDS_CSV = "folds.csv"
+LABELS = "fold"  # its column of the first draw; those of repeats are fold_1, fold_2, ...
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -23,6 +26,15 @@ class Data:
     def frame(self) -> pd.DataFrame:
         """Features of all rows, train then test."""
         return pd.concat([self.table.train, self.table.test], ignore_index=True)
+
+    def folds_table(self, id_: str) -> pd.DataFrame:
+        """id and fold of every train row, -1 where none holds it out; a column more for each repeat."""
+        size = self.folds.n_per_repeat
+        columns = {id_: self.table.train_ids, LABELS: self.folds.labels}
+        for repeat in range(1, self.folds.repeats):
+            held_out = self.folds.held_out[repeat * size : (repeat + 1) * size]
+            columns[f"{LABELS}_{repeat}"] = held_out.argmax(axis=0)
+        return pd.DataFrame(columns)
 
 
 def read_data(competition: Competition, directory: Path, rows: int | None, seed: int) -> Data:

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import pandas as pd
-
 from swapdae.base.files import write_bytes
 from swapdae.competition.csv_file import write_csv
 from swapdae.competition.download import folds_file_hash
 from swapdae.competition.fold_rows import Folds
 from swapdae.competition.torn import torn_duplicates, torn_near_duplicates
-from swapdae.pipeline.data import Data
+from swapdae.pipeline.data import FOLDS_CSV, Data
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
@@ -17,8 +15,6 @@ from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "folds"
-CSV = "folds.csv"
-LABELS = "fold"  # the column of the first draw; those of repeats are fold_1, fold_2, ...
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
@@ -36,24 +32,15 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 
 
 def _put_in_place(run: Run) -> None:
-    """The CSV where people look for it, if it is not there as made."""
-    made, wanted = run.directory(NAME) / CSV, run.paths.oof(run.experiment.name) / CSV
+    """The FOLDS_CSV where people look for it, if it is not there as made."""
+    made, wanted = run.directory(NAME) / FOLDS_CSV, run.paths.oof(run.experiment.name) / FOLDS_CSV
     if not wanted.is_file() or wanted.read_bytes() != made.read_bytes():
         write_bytes(wanted, made.read_bytes())
 
 
-def folds_table(data: Data, id_: str) -> pd.DataFrame:
-    """id and fold of every train row, -1 where none holds it out; a column more for each repeat."""
-    folds, size = data.folds, data.folds.n_per_repeat
-    columns: dict[str, Any] = {id_: data.table.train_ids, LABELS: folds.labels}
-    for repeat in range(1, folds.repeats):
-        columns[f"{LABELS}_{repeat}"] = folds.held_out[repeat * size : (repeat + 1) * size].argmax(axis=0)
-    return pd.DataFrame(columns)
-
-
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     data = run.data
-    write_csv(folds_table(data, run.competition.id), scratch.out / CSV)
+    write_csv(data.folds_table(run.competition.id), scratch.out / FOLDS_CSV)
     warnings = _warnings(data)
     for line in (*_left_out(data.folds), *warnings):
         run.say(f"{NAME}: {line}")
@@ -85,4 +72,4 @@ def _warnings(data: Data) -> list[str]:
     return found
 
 
-KIND = StageKind(NAME, "Cut the train rows into folds, write them, and tell what they tear apart.", CSV, _stages)
+KIND = StageKind(NAME, "Cut the train rows into folds, write them, and tell what they tear apart.", FOLDS_CSV, _stages)
