@@ -84,6 +84,8 @@ def _own(cells: pd.Series, file: Path) -> Array:
 def _own_of_file(train: pd.DataFrame, competition: Competition, train_file: Path) -> Array:
     """The fold of every train row, in the order of train rows; the file may hold other ids, too."""
     id_, file = competition.id, train_file.with_name(competition.folds.by[0])
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; folds.by in competition.toml names it, with columns {id_} and fold")
     cells = read_csv(file, [id_, "fold"], "folds")
     if lacking := [name for name in (id_, "fold") if name not in cells]:
         raise UserError(f"{file}: no column '{lacking[0]}'; a file of folds has the columns {id_} and fold")

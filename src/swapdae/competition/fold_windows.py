@@ -24,8 +24,11 @@ Array = NDArray[Any]
 
 def time_folds(times: Array, folds: FoldsConfig) -> Folds:
     """times: (n,). Raises UserError where there are too few times, or a window has nothing to fit on before the gap."""
+    gap, embargo = folds.gap, folds.embargo
     if folds.unit == "rows":
-        times = rankdata(times, method="min")  # how many rows are earlier: a gap of rows is one of these numbers
+        # Times are how many rows are earlier. That counts from a time's first row, and gaps begin behind its last one.
+        more = int(np.unique(times, return_counts=True)[1].max()) - 1
+        times, gap, embargo = rankdata(times, method="min"), gap + more * bool(gap), embargo + more * bool(embargo)
     distinct = np.unique(times)
     needed = folds.count + (folds.window != "purged")
     if len(distinct) < needed:
@@ -38,9 +41,9 @@ def time_folds(times: Array, folds: FoldsConfig) -> Folds:
         start, end = distinct[block[[0, -1]]]
         held_out.append((times >= start) & (times <= end))
         in_window = np.isin(times, distinct[window])
-        training.append(in_window & ((times < start - folds.gap) | (times > end + folds.embargo)))
-        _check_window(times[training[-1]], folds, len(training))
-    return Folds(np.stack(training), np.stack(held_out), times=times, gap=folds.gap)
+        training.append(in_window & ((times < start - gap) | (times > end + embargo)))
+        _check_window(times[training[-1]], gap, f"fold {len(training)} of {folds.count}")
+    return Folds(np.stack(training), np.stack(held_out), times=times, gap=gap)
 
 
 def _splitter(folds: FoldsConfig, n_times: int) -> TimeSeriesSplit | KFold:
@@ -51,9 +54,9 @@ def _splitter(folds: FoldsConfig, n_times: int) -> TimeSeriesSplit | KFold:
     return TimeSeriesSplit(folds.count, test_size=block, max_train_size=first if folds.window == "sliding" else None)
 
 
-def _check_window(times: Array, folds: FoldsConfig, number: int) -> None:
+def _check_window(times: Array, gap: float, fold: str) -> None:
     advice = "lower folds.gap, folds.embargo or folds.count in competition.toml"
     if not len(times):
-        raise UserError(f"fold {number} of {folds.count}: the gap leaves no rows to train on; {advice}")
-    if folds.gap and not (times < first_watched(times) - folds.gap).any():
-        raise UserError(f"fold {number} of {folds.count}: no room for a gap before the rows that stop early; {advice}")
+        raise UserError(f"{fold}: the gap leaves no rows to train on; {advice}")
+    if gap and not (times < first_watched(times) - gap).any():
+        raise UserError(f"{fold}: no room for a gap before the rows that stop early; {advice}")

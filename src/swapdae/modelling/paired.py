@@ -34,8 +34,8 @@ def unpaired_difference(one: Array, other: Array) -> tuple[float, float, float]:
     if min(map(len, sides)) < 2:
         return mean, float("nan"), float("nan")
     variances = np.array([side.var(ddof=1) * (1 / len(side) + 1 / (len(side) - 1)) for side in sides])
-    freedom = (
-        variances.sum() ** 2 / (variances**2 / [len(side) - 1 for side in sides]).sum() if variances.any() else 1.0
-    )
+    if not variances.any():
+        return mean, mean, mean
+    freedom = variances.sum() ** 2 / (variances**2 / [len(side) - 1 for side in sides]).sum()
     half = float(t.ppf(0.975, freedom)) * float(np.sqrt(variances.sum()))
     return mean, mean - half, mean + half
