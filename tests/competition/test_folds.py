@@ -85,11 +85,9 @@ def test_groups_are_held_out_as_a_whole(kind: Literal["group", "stratified_group
 
 @pytest.mark.parametrize("kind", ["shuffle", "group"])
 def test_repeats_are_draws_with_the_next_seeds(kind: Literal["shuffle", "group"]) -> None:
-    by = ("g",) if kind == "group" else ()
-    twice = draw_folds(Y[:400], FoldsConfig(kind=kind, by=by, repeats=2), "regression", {"group": GROUPS})
-    single = [
-        draw_folds(Y[:400], FoldsConfig(kind=kind, by=by, seed=s), "regression", {"group": GROUPS}) for s in (0, 1)
-    ]
+    names, by = (("g",), {"group": GROUPS}) if kind == "group" else ((), {})
+    twice = draw_folds(Y[:400], FoldsConfig(kind=kind, by=names, repeats=2), "regression", by)
+    single = [draw_folds(Y[:400], FoldsConfig(kind=kind, by=names, seed=s), "regression", by) for s in (0, 1)]
     assert twice.n_folds == 10 and twice.n_per_repeat == 5
     assert np.array_equal(twice.held_out, np.concatenate([folds.held_out for folds in single]))
     assert np.array_equal(twice.labels, single[0].labels)

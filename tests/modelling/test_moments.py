@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from swapdae.competition.config import FoldsConfig
 from swapdae.competition.fold_rows import partition
+from swapdae.competition.folds import draw_folds
 from swapdae.modelling import moments
 from swapdae.modelling.moments import FoldMoments, accumulate, predict, solve
 
@@ -66,6 +68,25 @@ def test_folds_are_fitted_without_their_own_rows(shared: bool) -> None:
         mine = np.flatnonzero(folds != k)
         for alpha, prediction in zip(ALPHAS, predictions, strict=True):
             _same(prediction, _reference(own[mine], y[mine], own, alpha, False))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("kind", ["sliding", "purged", "repeated"])
+def test_windows_and_repeats_are_fitted_on_their_own_rows(kind: str, shared: bool) -> None:
+    x, y = _data()
+    if kind == "repeated":
+        folds = draw_folds(y, FoldsConfig(count=3, repeats=2), "regression")
+    else:
+        told = {"kind": "time", "by": "t", "count": 3, "window": kind, "gap": 4}
+        times = np.random.default_rng(3).permutation(len(y)).astype(float)
+        folds = draw_folds(y, FoldsConfig.model_validate(told), "regression", {"time": times})
+    weights = np.random.default_rng(2).integers(0, 3, len(y)).astype(np.float64)
+    fold_moments = FoldMoments(lambda k: (x,), y, folds, shared, weights)
+    for k in range(folds.n_folds):
+        rows = np.flatnonzero(folds.training[k])
+        predictions = predict((x,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
+        for alpha, prediction in zip(ALPHAS, predictions, strict=True):
+            _same(prediction, _reference(x[rows], y[rows], x, alpha, False, weights[rows]))
 
 
 def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,13 @@ def _file_name(text: str) -> str:
 
 FoldKind = Literal["shuffle", "stratified", "unshuffled", "group", "stratified_group", "time", "column", "file"]
 UNSTRATIFIED = {"stratified": "shuffle", "stratified_group": "group"}  # what a regression takes instead
+BY = {  # kinds that are drawn by something in the data
+    "group": "the column, or columns, whose rows stay together",
+    "stratified_group": "the column, or columns, whose rows stay together",
+    "time": "the column with the number or date that rows follow each other in",
+    "column": "the column with the fold numbers",
+    "file": "the CSV with id and fold",
+}
 DRAWN = ("shuffle", "stratified", "group", "stratified_group")  # at random, so that a seed draws other ones
 
 
@@ -61,19 +68,20 @@ class FoldsConfig(StrictModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        kind, grouped = self.kind, self.kind in ("group", "stratified_group")
-        if not self.by and (grouped or kind in ("time", "column", "file")):
-            what = "a file with id and fold" if kind == "file" else "the column, or columns," if grouped else "a column"
-            raise ValueError(f"kind = '{kind}' needs by = {what}")
-        if self.by and not grouped and (kind not in ("time", "column", "file") or len(self.by) > 1):
-            raise ValueError(f"kind = '{kind}' takes {'one name' if kind in ('time', 'column', 'file') else 'no'} by")
-        if kind != "time" and (strange := {"window", "gap", "embargo", "unit"} & self.model_fields_set):
+        kind, given = self.kind, self.model_fields_set
+        if kind in BY and not self.by:
+            raise ValueError(f"kind = '{kind}' needs by = {BY[kind]}")
+        if kind not in BY and self.by:
+            raise ValueError(f"kind = '{kind}' takes no by")
+        if kind in ("time", "column", "file") and len(self.by) > 1:
+            raise ValueError(f"kind = '{kind}' takes one name as by")
+        if kind != "time" and (strange := {"window", "gap", "embargo", "unit"} & given):
             raise ValueError(f"'{min(strange)}' is of kind = 'time'; this kind is '{kind}'")
         if self.embargo and self.window != "purged":
             raise ValueError("embargo is of window = 'purged', which trains on later rows, too")
         if self.repeats > 1 and kind not in DRAWN:
             raise ValueError(f"repeats draws anew, and kind = '{kind}' draws nothing")
-        if kind in ("column", "file") and "count" in self.model_fields_set:
+        if kind in ("column", "file") and "count" in given:
             raise ValueError(f"kind = '{kind}' takes the count of folds from the numbers; leave count out")
         if kind == "file":
             _file_name(self.by[0])

@@ -71,3 +71,20 @@ def split_times(y: Array, classes: bool, times: Array, gap: float, rng: np.rando
         if before.any():
             return np.flatnonzero(before), np.flatnonzero(times >= first)
     return split_rows(y, classes, rng)
+
+
+def split(
+    y: Array,
+    classes: bool,
+    rng: np.random.Generator,
+    *,
+    groups: Array | None = None,
+    times: Array | None = None,
+    gap: float = 0.0,
+) -> tuple[Array, Array]:
+    """Positions to fit on and to stop by: by time where rows have times, by groups where they have those."""
+    if times is not None:
+        return split_times(y, classes, times, gap, rng)
+    if groups is not None:
+        return split_groups(y, classes, groups, rng)
+    return split_rows(y, classes, rng)

@@ -14,7 +14,7 @@ from swapdae.base.device import DeviceName
 from swapdae.competition.config import Task
 from swapdae.competition.fold_rows import Folds
 from swapdae.competition.metrics import Loss, Metric
-from swapdae.competition.stop_rows import draw, split_groups, split_rows, split_times
+from swapdae.competition.stop_rows import draw, split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
@@ -54,12 +54,8 @@ class FoldView:
     @cached_property
     def split(self) -> tuple[Array, Array]:
         """Positions within `train` to fit on (90%) and to stop early by (10%), see stop_rows."""
-        classes, rng = self.task != "regression", np.random.default_rng([self.seed, self.fold])
-        if self.times is not None:
-            return split_times(self.y, classes, self.times, self.gap, rng)
-        if self.groups is not None:
-            return split_groups(self.y, classes, self.groups, rng)
-        return split_rows(self.y, classes, rng)
+        rng = np.random.default_rng([self.seed, self.fold])
+        return split(self.y, self.task != "regression", rng, groups=self.groups, times=self.times, gap=self.gap)
 
 
 class Model(Protocol):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.folds import train_rows
+from swapdae.competition.stop_rows import split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.moments import FoldMoments, Moments, accumulate
 from swapdae.pipeline.feature_store import FeatureStore
@@ -107,11 +108,25 @@ def _concrete(run: Run, store: FeatureStore) -> Iterator[list[int]]:
             device=run.device,
             random_state=run.experiment.seed + part,
         )
+        x = store.view("dae").dense(part)[0][rows]
         try:
-            selector.fit(store.view("dae").dense(part)[0][rows], y[rows] if supervised else None)
+            if supervised and (watched := _watched(run, rows, part)):
+                fit, stop = watched
+                selector.fit(x[fit], y[rows][fit], X_val=x[stop], y_val=y[rows][stop])
+            else:
+                selector.fit(x, y[rows] if supervised else None)
         except ValueError as error:
             raise UserError(f"{run.experiment.name}: select: {error}") from None
         yield [int(column) for column in selector.chosen_]
+
+
+def _watched(run: Run, rows: Array, part: int) -> tuple[Array, Array] | None:
+    """Positions within `rows` to fit on and to judge by, where they cannot be any: in groups, and in time."""
+    folds, classes = run.data.folds.subset(rows), run.competition.task != "regression"
+    if folds.groups is None and folds.times is None:
+        return None
+    rng = np.random.default_rng([run.experiment.seed, part])
+    return split(run.data.table.y[rows], classes, rng, groups=folds.groups, times=folds.times, gap=folds.gap)
 
 
 KIND = StageKind(NAME, "Choose k of the autoencoder's features, where a head reads them.", "features*.npy", _stages)
