@@ -11,8 +11,8 @@ Scores = dict[str, Any]
 
 def scores_of(run: Run) -> Scores:
     """{"heads": {name: {features, oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private,
-    weights}, "rows_left_out"}; None where a stage has not run. seconds: tuning and fitting together. rows_left_out: train
-    rows that no fold holds out, and out-of-fold scores leave out."""
+    weights}, "rows_left_out"}; None where a stage has not run. seconds: tuning and fitting together. rows_left_out:
+    train rows that no fold holds out, and that out-of-fold scores leave out."""
     metric = run.competition.metric
     told = read_report(run.directory("score"))
     outside = told.metrics if told else {}
@@ -54,9 +54,8 @@ def score_table(run: Run, scores: Scores) -> str:
         rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
     numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
     rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
-    note = (
-        f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if (n := scores["rows_left_out"]) else ""
-    )
+    n = scores["rows_left_out"]
+    note = f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if n else ""
     return markdown_table(rows) + note
 
 
