@@ -32,6 +32,7 @@ from swapdae.base.device import resolve_device
 from swapdae.base.models import StrictModel
 from swapdae.base.paths import here
 from swapdae.competition.config import FoldsConfig
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.folds import draw_folds, train_rows
 from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
@@ -71,7 +72,7 @@ class Draw:
 
     @cached_property
     def folds(self) -> Array:
-        return draw_folds(self.y, FoldsConfig(seed=self.seed), "regression")
+        return draw_folds(self.y, FoldsConfig(seed=self.seed), "regression").labels
 
     def dae_features(self) -> Path:
         """Trains the autoencoder, if that has not been done."""
@@ -130,7 +131,7 @@ class Draw:
         kind, features = part.split()
         n_test, n_penalties = len(self.data.y) - len(self.y), len(ALPHAS) if kind == "ridge" else 1
         read = self.features(features)
-        return Problem(read, self.y, self.folds, n_test, "regression", 0, METRIC, self.seed, n_penalties)
+        return Problem(read, self.y, partition(self.folds), n_test, "regression", 0, METRIC, self.seed, n_penalties)
 
     def _fits(self, problem: Problem, part: str) -> list[CrossFit]:
         kind = part.split()[0]

@@ -20,6 +20,7 @@ from sklearn.linear_model import Ridge
 
 from fresh_process import alone
 from swapdae.base.memory import peak_rss_gb
+from swapdae.competition.fold_rows import partition
 from swapdae.modelling.moments import FoldMoments, predict
 
 N_FOLDS, ALPHAS, REFERENCE_ROWS = 5, np.logspace(0, 5, 30), 30_000
@@ -45,7 +46,7 @@ def ours(file: Path, y: Array) -> dict[str, float]:
     """Seconds for the out-of-fold predictions of every penalty, and the process's peak memory."""
     x, folds = np.load(file, mmap_mode="r"), np.arange(len(y)) % N_FOLDS
     started = time.perf_counter()
-    moments = FoldMoments(lambda fold: (x,), y, folds, shared=True, n_penalties=len(ALPHAS))
+    moments = FoldMoments(lambda fold: (x,), y, partition(folds), shared=True, n_penalties=len(ALPHAS))
     best = np.zeros(len(ALPHAS))
     for fold in range(N_FOLDS):
         held_out = np.flatnonzero(folds == fold)
@@ -75,7 +76,7 @@ def error(file: Path, y: Array) -> dict[str, float]:
     y = y[:REFERENCE_ROWS]
     folds = np.arange(len(y)) % N_FOLDS
     train, held_out = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
-    moments = FoldMoments(lambda fold: (x,), y, folds, shared=True, n_penalties=len(ALPHAS))
+    moments = FoldMoments(lambda fold: (x,), y, partition(folds), shared=True, n_penalties=len(ALPHAS))
     worst = 0.0
     for alpha in ALPHAS[[0, 15, 29]]:
         mine = predict((x,), held_out, moments.solve(0, [alpha]))[0, :, 0]

@@ -25,6 +25,7 @@ from sklearn.decomposition import PCA
 
 from downloaded import downloaded
 from swapdae import ConcreteConfig, ConcreteSelector, DenoisingAutoencoder
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.folds import train_rows
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Problem, cross_fit
@@ -64,7 +65,7 @@ class Features:
     def concrete(self, k: int) -> tuple[list[list[int]], float]:
         started, chosen, still = time.perf_counter(), [], ConcreteConfig(decoder_epochs=0)
         for fold in range(self._problem.n_folds):
-            train = self._problem.folds != fold
+            train = self._problem.folds.training[fold]
             selector = ConcreteSelector(k, task="regress", epochs=20, refine=False, config=still)
             chosen.append(selector.fit(self.x[train], self._problem.y[train]).chosen_.tolist())
         return chosen, time.perf_counter() - started
@@ -123,7 +124,7 @@ def prepared(given: argparse.Namespace, folder: Path) -> tuple[Features, Feature
         FeatureStore(run).problem(["raw"]),
         features=raw,
         y=run.data.table.y[rows],
-        folds=folds,
+        folds=partition(folds),
         n_test=0,
         seed=given.seed,
     )

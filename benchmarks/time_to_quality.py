@@ -101,8 +101,8 @@ def quality(features: NDArray[np.float32], y: NDArray[np.float64]) -> float:
     folds = draw_folds(y, FoldsConfig(count=3), "regression")
     fitted = FoldMoments(lambda fold: (features,), y, folds, True, n_penalties=len(ALPHAS))
     errors = np.zeros((len(ALPHAS), len(y)))
-    for fold in range(int(folds.max()) + 1):
-        rows = np.flatnonzero(folds == fold)
+    for fold in range(folds.n_folds):
+        rows = folds.out(fold)
         errors[:, rows] = predict((features,), rows, fitted.solve(fold, ALPHAS))[:, :, 0] - y[rows]
     return float(np.sqrt(np.square(errors).mean(axis=1)).min())
 

@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from conftest import COMPETITION, write_csvs
@@ -77,7 +78,8 @@ def figures(root: Path) -> dict[str, dict[str, float]]:
     heads = list(run.experiment.heads)
     chosen = np.array(metrics("select")["chosen"])
     return {
-        "download": {"rows": metrics("download")["n_train"], "fold_sum": _spread(run.data.folds.astype(float))},
+        "download": {"rows": metrics("download")["n_train"], "fold_sum": _spread(run.data.folds.labels.astype(float))},
+        "folds": {"fold_sum": _spread(pd.read_csv(run.directory("folds") / "folds.csv")["fold"].to_numpy())},
         "dae": {"loss": metrics("dae")["trainings"][0]["loss"], "spread": _spread(run.array("dae", "features.npy"))},
         "select": {"chosen": float(chosen.sum()), "spread": _spread(run.array("select", "features_0.npy"))},
         "activations": {

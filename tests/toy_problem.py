@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapdae.competition.config import Task
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.metrics import METRICS
 from swapdae.modelling.cross_fit import Problem
 from swapdae.modelling.features import Native
@@ -72,7 +73,7 @@ def toy_problem(
     return Problem(
         features=ToyFeatures(x_cat, x_num, (n_levels,) * n_cat, per_fold),
         y=y[:n_train],
-        folds=rng.permutation(n_train) % n_folds,
+        folds=partition(rng.permutation(n_train) % n_folds),
         n_test=n_test,
         task=task,
         n_classes=n_classes,

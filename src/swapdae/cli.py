@@ -121,7 +121,7 @@ def compare_experiments(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Experiments of one competition side by side, with paired differences over folds and their uncertainty."""
+    """Experiments of one table side by side, with differences over folds and their uncertainty."""
     with _plainly(debug):
         found = compare([Run.of(here(), name) for name in experiments])
         print(json.dumps(found) if as_json else comparison_table(found))

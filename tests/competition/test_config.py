@@ -8,7 +8,7 @@ import pytest
 from swapdae.base.errors import UserError
 from swapdae.base.models import parse
 from swapdae.base.paths import Paths
-from swapdae.competition.config import Competition, read_competition
+from swapdae.competition.config import Competition, FoldsConfig, read_competition
 from swapdae.competition.hosts import HOSTS
 from swapdae.competition.hosts.interface import host_of
 
@@ -111,6 +111,17 @@ def test_metric_is_that_of_the_registry() -> None:
     assert parse(Competition, GIVEN, "a.toml").metric_of.loss == "squared"
 
 
+NO_FILE_NAME = "folds: '../x.csv' is no plain file name: no folders, no dot in front, nothing unprintable"
+
+
+def test_folds_are_known_by_what_is_not_left_at_its_default() -> None:
+    """A key of the folds that another release adds must not make stale what it does not touch."""
+    assert FoldsConfig().model_dump(mode="json") == {"count": 5, "kind": "shuffle", "seed": 0}
+    timed = FoldsConfig(kind="time", by=("t",), gap=2)
+    assert timed.model_dump(mode="json") == {"count": 5, "kind": "time", "seed": 0, "by": ["t"], "gap": 2.0}
+    assert FoldsConfig.model_validate(timed.model_dump(mode="json")) == timed
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -124,6 +135,32 @@ def test_metric_is_that_of_the_registry() -> None:
         (
             {"folds": {"kind": "stratified"}},
             "folds.kind = 'stratified' needs classes; a regression takes 'shuffle'",
+        ),
+        (
+            {"folds": {"kind": "stratified_group", "by": "g"}},
+            "folds.kind = 'stratified_group' needs classes; a regression takes 'group'",
+        ),
+        ({"folds": {"kind": "group", "by": ["g", "y"]}}, "folds.by = 'y' is the target; name another column"),
+        (
+            {"folds": {"kind": "group"}},
+            "folds: kind = 'group' needs by = the column, or columns, whose rows stay together",
+        ),
+        ({"folds": {"kind": "file"}}, "folds: kind = 'file' needs by = the CSV with id and fold"),
+        ({"folds": {"kind": "file", "by": "../x.csv"}}, NO_FILE_NAME),
+        ({"folds": {"by": "g"}}, "folds: kind = 'shuffle' takes no by"),
+        ({"folds": {"kind": "time", "by": ["a", "b"]}}, "folds: kind = 'time' takes one name as by"),
+        ({"folds": {"gap": 3}}, "folds: 'gap' is of kind = 'time'; this kind is 'shuffle'"),
+        (
+            {"folds": {"kind": "time", "by": "t", "embargo": 3}},
+            "folds: embargo is of window = 'purged', which trains on later rows, too",
+        ),
+        (
+            {"folds": {"kind": "time", "by": "t", "repeats": 2}},
+            "folds: repeats draws anew, and kind = 'time' draws nothing",
+        ),
+        (
+            {"folds": {"kind": "column", "by": "f", "count": 3}},
+            "folds: kind = 'column' takes the count of folds from the numbers; leave count out",
         ),
     ],
 )

@@ -70,6 +70,11 @@ def test_one_column_takes_labels(task: str, prediction: np.ndarray, labels: list
         check_submission(frame.assign(y=["a", "", "b"]), one.sample, objective)
 
 
+def test_bounds_are_those_of_the_rows_that_have_predictions() -> None:
+    with pytest.raises(UserError, match=r"20\.1 is not a number from -10 to 20"):
+        check_submission(GOOD.assign(y=[20.1, 1.0, 1.0]), SAMPLE, competition(), np.append(OOF, np.nan))
+
+
 def test_a_good_submission_comes_back_as_it_was_written(tmp_path: Path) -> None:
     frame = GOOD.assign(y=[0.1 + 0.2, 1e-17, 1 / 3])
     check_submission(frame, SAMPLE, competition(), OOF)

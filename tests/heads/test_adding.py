@@ -65,7 +65,7 @@ def test_a_new_head_is_known_cross_fitted_and_tuned(mean: Head, tmp_path: Path) 
     assert start == Params(shift=2.0)
     fitted = cross_fit(problem, HEADS["mean"].factory(start, problem.seed))
     for fold in range(problem.n_folds):
-        held_out = problem.folds == fold
+        held_out = problem.folds.labels == fold
         assert fitted.oof[held_out] == pytest.approx(problem.y[~held_out].mean() + 2)
     found = tune(problem, HEADS["mean"], start, trials=6, storage_file=tmp_path / "t.db", key="", seed=0)
     assert found.score > fitted.score and abs(head_params("mean", found.params.model_dump()).model_dump()["shift"]) < 2

@@ -95,6 +95,23 @@ def test_each_fold_is_blended_by_weights_of_the_others() -> None:
     assert blended[:, 0].tolist() == blended[:, 1].tolist() == [1000, 1000, 1000, 111]
 
 
+def test_rows_that_no_fold_predicts_weigh_nothing() -> None:
+    y, none = RNG.normal(size=N), np.arange(N) < N // 4
+    folds = np.where(none, -1, FOLDS)
+    oofs = np.where(none, np.nan, y + RNG.normal(size=(3, N)) * [[1], [2], [0.5]])
+    blend = fit_blend(oofs, y, folds, METRICS["rmse"])
+    alone = fit_blend(oofs[:, ~none], y[~none], folds[~none], METRICS["rmse"])
+    assert np.array_equal(blend.weights, alone.weights) and blend.scores == alone.scores and blend.score == alone.score
+    assert np.array_equal(np.isnan(blend.oof_cross_fitted), none) and np.array_equal(np.isnan(blend.oof), none)
+
+
+def test_a_missing_prediction_elsewhere_is_an_error() -> None:
+    oofs = RNG.normal(size=(2, N))
+    oofs[1, 3] = np.nan
+    with pytest.raises(FloatingPointError, match="not finite"):
+        fit_blend(oofs, RNG.normal(size=N), FOLDS, METRICS["rmse"])
+
+
 @pytest.mark.parametrize("oofs", [np.zeros((1, N)), np.ones((3, N))])
 def test_one_head_or_equal_heads(oofs: Array) -> None:
     blend = fit_blend(oofs, np.arange(N) / N, FOLDS, METRICS["rmse"])

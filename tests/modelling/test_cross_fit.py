@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from swapdae.competition.config import Task
+from swapdae.competition.config import FoldsConfig, Task
+from swapdae.competition.fold_rows import Folds, partition
+from swapdae.competition.folds import draw_folds
 from swapdae.competition.metrics import METRICS
 from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit, fold_values
 from swapdae.modelling.features import RowNumbers
-from toy_problem import toy_problem
+from toy_problem import ToyFeatures, toy_problem
 
 Array = NDArray[Any]
 
@@ -65,7 +67,7 @@ def test_each_row_is_predicted_once_by_a_fresh_model_that_has_not_seen_it() -> N
     n = len(problem.y)
     assert [len(model.views) for model in models] == [1, 1, 1]
     assert sorted(row for model in models for row in model.predicted if row < n) == list(range(n))
-    assert np.array_equal(result.oof, problem.folds), "row by the model of its fold"
+    assert np.array_equal(result.oof, problem.folds.labels), "row by the model of its fold"
     for model in models:
         view = model.views[0]
         assert np.array_equal(np.sort(np.concatenate([view.train, view.held_out])), np.arange(n))
@@ -82,7 +84,7 @@ def test_overall_score_is_recomputed_not_averaged() -> None:
     assert result.score != np.mean(result.fold_scores)
     assert seen == list(enumerate(result.fold_scores))
     for fold, score in seen:
-        mine = problem.folds == fold
+        mine = problem.folds.labels == fold
         assert score == problem.metric.score(problem.y[mine], result.oof[mine])
 
 
@@ -115,7 +117,9 @@ def test_a_prediction_that_is_not_finite_names_the_head() -> None:
 
 def test_a_fold_without_a_class_has_no_auc_but_the_whole_has() -> None:
     base = toy_problem("binary", n_train=60)
-    problem = Problem(base.features, np.arange(60) // 30, np.arange(60) // 20, 60, "binary", 2, base.metric, seed=0)
+    problem = Problem(
+        base.features, np.arange(60) // 30, partition(np.arange(60) // 20), 60, "binary", 2, base.metric, seed=0
+    )
     result = cross_fit(problem, lambda fold: Recorder(fold))
     assert np.isnan(result.fold_scores).tolist() == [True, False, True]
     assert np.isfinite(result.score)
@@ -135,11 +139,11 @@ def test_metric_of_another_task_is_refused() -> None:
         replace(base, metric=METRICS["auc"])
 
 
-@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 2, 0, 2], [-1, 0, 1, 0], [0, 1, 0]])
+@pytest.mark.parametrize("folds", [[0, 0, 0, 0], [0, 2, 0, 2], [-2, 0, 1, 0], [0, 1, 0]])
 def test_bad_folds_are_refused(folds: list[int]) -> None:
     base = toy_problem()
     with pytest.raises(ValueError, match="folds"):
-        Problem(base.features, np.zeros(4), np.array(folds), 0, "regression", 0, base.metric, seed=0)
+        Problem(base.features, np.zeros(4), partition(np.array(folds)), 0, "regression", 0, base.metric, seed=0)
 
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
@@ -167,9 +171,9 @@ def test_split_fits_on_the_only_row_of_a_class() -> None:
 
 def test_split_of_two_rows() -> None:
     base = toy_problem("binary", n_train=4, n_folds=2)
-    view = Problem(base.features, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 0, "binary", 2, base.metric, 0).view(
-        0
-    )
+    view = Problem(
+        base.features, np.array([0, 1, 0, 1]), partition(np.array([0, 0, 1, 1])), 0, "binary", 2, base.metric, 0
+    ).view(0)
     fit, stop = view.split
     assert (len(fit), len(stop)) == (2, 1)
 
@@ -186,3 +190,78 @@ def test_tune_rows_sample_the_train_rows(task: Task) -> None:
     assert len(problem.view(0, tune_rows=10_000).train) == 200
     if task == "multiclass":
         assert np.abs(np.bincount(sample.y) - 0.3 * np.bincount(whole.y)).max() <= 1
+
+
+GROUPS = np.repeat(np.arange(60), 5)
+
+
+def noisy_groups(folds: Folds) -> Problem:
+    """Rows of a group share a noise value in their features, and the target is noise that they share, too."""
+    base, rng = toy_problem(), np.random.default_rng(0)
+    x_num = rng.normal(size=(60, 1))[GROUPS].astype(np.float32)
+    features = ToyFeatures(np.zeros((300, 0), dtype=np.int32), x_num, ())
+    return replace(base, features=features, y=rng.normal(size=60)[GROUPS], folds=folds, n_test=0)
+
+
+def test_a_memorizing_model_is_perfect_on_torn_groups_and_not_on_whole_ones() -> None:
+    shuffled = draw_folds(np.zeros(300), FoldsConfig(), "regression")
+    torn = cross_fit(noisy_groups(shuffled), lambda fold: Nearest())
+    assert torn.score > -0.2, "groups torn apart tell each other's targets"
+    grouped = draw_folds(np.zeros(300), FoldsConfig(kind="group", by=("g",)), "regression", {"group": GROUPS})
+    kept = cross_fit(noisy_groups(grouped), lambda fold: Nearest())
+    assert kept.score < -1, "a stranger's target is as good as noise"
+
+
+def test_rows_that_stop_early_are_whole_groups() -> None:
+    folds = draw_folds(np.zeros(300), FoldsConfig(kind="group", by=("g",)), "regression", {"group": GROUPS})
+    for tune_rows in (None, 150):
+        view = noisy_groups(folds).view(1, tune_rows)
+        fit, stop = (set(GROUPS[view.train[part]]) for part in view.split)
+        assert stop and fit and not fit & stop and not (fit | stop) & set(GROUPS[view.held_out])
+
+
+def in_time(**changes: Any) -> Problem:
+    times = np.random.default_rng(0).permutation(300).astype(float)
+    config = FoldsConfig(kind="time", by=("t",), count=4, **changes)
+    return replace(toy_problem(), folds=draw_folds(np.zeros(300), config, "regression", {"time": times}))
+
+
+def test_rows_that_stop_early_are_the_latest_behind_a_gap() -> None:
+    problem = in_time(gap=6)
+    times = problem.folds.times
+    assert times is not None
+    view = problem.view(2)
+    fit, stop = (times[view.train[part]] for part in view.split)
+    assert fit.max() < stop.min() - 6 and stop.max() < times[view.held_out].min() - 6
+
+
+def test_the_first_rows_in_time_stay_without_a_prediction() -> None:
+    problem = in_time()
+    result = cross_fit(problem, lambda fold: Recorder(fold))
+    assert problem.folds.times is not None
+    first = problem.folds.times < 60
+    assert np.isnan(result.oof[first]).all() and np.array_equal(result.oof[~first], problem.folds.labels[~first])
+    expected = np.sqrt(np.mean((problem.y[~first] - problem.folds.labels[~first]) ** 2))
+    assert result.score == pytest.approx(-expected)
+    wide = replace(problem, y=np.arange(300) % 3, task="multiclass", n_classes=3, metric=METRICS["logloss"])
+    oof = cross_fit(wide, lambda fold: Recorder(fold, width=3)).oof
+    assert oof.shape == (300, 3) and np.array_equal(np.isnan(oof).all(axis=1), first)
+
+
+def test_repeats_are_averaged() -> None:
+    folds = draw_folds(np.zeros(300), FoldsConfig(count=3, repeats=2), "regression")
+    problem = replace(toy_problem(), folds=folds)
+    seen: list[int] = []
+    result = cross_fit(problem, lambda fold: Recorder(fold), lambda fold, score: seen.append(fold))
+    second = folds.held_out[3:].argmax(axis=0) + 3
+    assert seen == list(range(6)) and len(result.fold_scores) == 6
+    assert result.oof == pytest.approx((folds.labels + second) / 2)
+    assert result.test == pytest.approx(np.full(problem.n_test, 2.5))
+    mine = folds.out(4)
+    assert result.fold_scores[4] == pytest.approx(-np.sqrt(np.mean((problem.y[mine] - 4) ** 2)))
+
+
+def test_folds_without_rows_are_refused() -> None:
+    problem = toy_problem(n_train=9)
+    with pytest.raises(ValueError, match="folds must each have rows"):
+        replace(problem, y=problem.y[:3], folds=problem.folds.subset(np.flatnonzero(problem.folds.labels)[:3]))

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from swapdae.competition.config import FoldsConfig
+from swapdae.competition.fold_rows import partition
+from swapdae.competition.folds import draw_folds
 from swapdae.modelling import moments
 from swapdae.modelling.moments import FoldMoments, accumulate, predict, solve
 
@@ -58,13 +61,32 @@ def test_folds_are_fitted_without_their_own_rows(shared: bool) -> None:
     y[folds == 1] += 100  # a fold that betrays itself
     x[: len(y)][folds == 2, 0] += 9
     per_fold = [x, x[:, ::-1], x[:, 1:]]
-    fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, folds, shared)
+    fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, partition(folds), shared)
     for k in range(3):
         own = x if shared else per_fold[k]
         predictions = predict((own,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
         mine = np.flatnonzero(folds != k)
         for alpha, prediction in zip(ALPHAS, predictions, strict=True):
             _same(prediction, _reference(own[mine], y[mine], own, alpha, False))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("kind", ["sliding", "purged", "repeated"])
+def test_windows_and_repeats_are_fitted_on_their_own_rows(kind: str, shared: bool) -> None:
+    x, y = _data()
+    if kind == "repeated":
+        folds = draw_folds(y, FoldsConfig(count=3, repeats=2), "regression")
+    else:
+        told = {"kind": "time", "by": "t", "count": 3, "window": kind, "gap": 4}
+        times = np.random.default_rng(3).permutation(len(y)).astype(float)
+        folds = draw_folds(y, FoldsConfig.model_validate(told), "regression", {"time": times})
+    weights = np.random.default_rng(2).integers(0, 3, len(y)).astype(np.float64)
+    fold_moments = FoldMoments(lambda k: (x,), y, folds, shared, weights)
+    for k in range(folds.n_folds):
+        rows = np.flatnonzero(folds.training[k])
+        predictions = predict((x,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
+        for alpha, prediction in zip(ALPHAS, predictions, strict=True):
+            _same(prediction, _reference(x[rows], y[rows], x, alpha, False, weights[rows]))
 
 
 def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +104,7 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
         return eigh(a)
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
-    fold_moments = FoldMoments(dense, y, np.arange(len(y)) % 3, True, n_penalties=99)
+    fold_moments = FoldMoments(dense, y, partition(np.arange(len(y)) % 3), True, n_penalties=99)
     for alpha in ALPHAS:
         for k in range(3):
             fold_moments.solve(k, [alpha])
@@ -93,8 +115,8 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
 def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
     x, y = _data()
     folds = np.arange(len(y)) % 3
-    alone = FoldMoments(lambda k: (x,), y, folds, True).solve(1, [alpha])
-    among = FoldMoments(lambda k: (x,), y, folds, True, n_penalties=99).solve(1, [alpha, 7.0])
+    alone = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(1, [alpha])
+    among = FoldMoments(lambda k: (x,), y, partition(folds), True, n_penalties=99).solve(1, [alpha, 7.0])
     _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
 
 
@@ -124,7 +146,7 @@ def test_column_constant_in_the_training_part_only() -> None:
     x, y = _data(dtype=np.float32)
     folds = np.arange(len(y)) % 4
     x[:, 0] = (folds == 2) * (np.arange(len(y)) % 3)
-    solution = FoldMoments(lambda k: (x,), y, folds, True).solve(2, [1e-6])
+    solution = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(2, [1e-6])
     assert np.all(solution.coef[0, 0] == 0)
 
 

@@ -28,4 +28,4 @@ def test_label_free_rows_are_all_or_without_the_held_out(run: Run) -> None:
     assert [len(rows) for rows in FeatureStore(run).rows] == [420]
     per_fold = with_dae(run, scope="per_fold", test_rows=False)
     for fold, rows in enumerate(FeatureStore(per_fold).rows):
-        assert np.array_equal(rows, np.flatnonzero(run.data.folds != fold))
+        assert np.array_equal(rows, np.flatnonzero(run.data.folds.labels != fold))

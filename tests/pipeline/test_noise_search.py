@@ -12,6 +12,7 @@ from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.progress import Epoch
 from swapdae.base.device import resolve_device
 from swapdae.base.errors import UserError
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.metrics import METRICS
 from swapdae.encoding.encoder import Encoder
 from swapdae.modelling.cross_fit import Problem
@@ -38,7 +39,7 @@ def trainings(per_fold: bool = False, task: Any = "regression", **changes: Any) 
     problem = Problem(
         features=RawFeatures(frame, CATEGORICAL, NUMERICAL, rows),
         y=y,
-        folds=folds,
+        folds=partition(folds),
         n_test=0,
         task=task,
         n_classes=n_classes,
@@ -73,7 +74,7 @@ def test_score_is_that_of_ridge_on_the_features_of_that_noise() -> None:
     for alpha in (1.0, 10.0, 100.0, 1000.0):
         error = np.zeros(240)
         for fold in range(3):
-            fit, out = made.problem.folds != fold, made.problem.folds == fold
+            fit, out = made.problem.folds.labels != fold, made.problem.folds.labels == fold
             centre, mean = x[fit].mean(axis=0), made.problem.y[fit].mean()
             z = x[fit] - centre
             w = np.linalg.solve(z.T @ z + alpha * np.eye(48), z.T @ (made.problem.y[fit] - mean))
@@ -103,7 +104,7 @@ def test_an_autoencoder_per_fold_is_judged_on_rows_it_has_not_seen() -> None:
     made = trainings(per_fold=True, on_epoch=epochs.append)
     score = made.score(NoiseConfig(), lambda step, value: said.append(step))
     assert said == [0, 1, 2] and [epoch.epoch for epoch in epochs] == [1, 2, 3] * 3
-    held_out = np.flatnonzero(made.problem.folds == 0)
+    held_out = np.flatnonzero(made.problem.folds.labels == 0)
     changed = made.frame.copy()
     changed.loc[held_out, "x2"] = 50.0
     before, after = (replace(made, frame=frame)._train(0, CONFIG, None) for frame in (made.frame, changed))

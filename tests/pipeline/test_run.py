@@ -8,8 +8,8 @@ from swapdae.pipeline.run import Run
 
 def test_a_row_keeps_its_fold_when_rows_are_capped(run: Run) -> None:
     capped = replace(run, experiment=run.experiment.model_copy(update={"rows": 120}))
-    fold_of = dict(zip(run.data.table.train_ids, run.data.folds, strict=True))
-    assert [fold_of[i] for i in capped.data.table.train_ids] == capped.data.folds.tolist()
+    fold_of = dict(zip(run.data.table.train_ids, run.data.folds.labels, strict=True))
+    assert [fold_of[i] for i in capped.data.table.train_ids] == capped.data.folds.labels.tolist()
     assert len(capped.data.frame) == 120 + 120
 
 

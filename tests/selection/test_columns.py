@@ -8,6 +8,7 @@ import pytest
 
 from swapdae import ConcreteConfig, ConcreteSelector
 from swapdae.competition.config import Task
+from swapdae.competition.fold_rows import partition
 from swapdae.competition.metrics import METRICS
 from swapdae.heads import HEADS
 from swapdae.heads.lightgbm import LightGBMModel
@@ -24,7 +25,7 @@ def study(task: Task = "regression", n: int = 600) -> ColumnProblem:
     signal = 2 * frame["x3"] + np.where(frame["c"] == "a", 1.0, -1.0) + 0.1 * rng.normal(size=n)
     y = signal.to_numpy() if task == "regression" else (signal > 0).to_numpy().astype(np.int64)
     classes = 0 if task == "regression" else 2
-    folds = rng.permutation(n) % 3
+    folds = partition(rng.permutation(n) % 3)
     unread = toy_problem().features
     return ColumnProblem(frame, ("c",), Problem(unread, y, folds, 0, task, classes, METRICS[METRIC[task]], 0))
 
@@ -42,7 +43,7 @@ def test_greedy_choice_takes_the_strongest_first_and_sees_the_training_part_alon
     chosen = each.select_greedily(0, 4)
     assert chosen[:2] == ("x3", "c") and len(set(chosen)) == 4
     y, x0 = each.problem.y.copy(), each.frame["x0"].to_numpy()
-    held_out = each.problem.folds == 0
+    held_out = each.problem.folds.labels == 0
     y[held_out] = (100 * x0 if task == "regression" else x0 > 0)[held_out]  # there the target follows x0
     again = replace(each, problem=replace(each.problem, y=y))
     assert again.select_greedily(0, 4) == chosen

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from swapdae.competition.fold_rows import partition
 from swapdae.study.ablation import ablate, random_sets
 
 
@@ -18,7 +19,7 @@ def test_refitting_without_columns_is_fitting_the_others(n_targets: int) -> None
     if n_targets:
         y = np.column_stack([y, -(y**2)])
     sets = [np.array([0]), np.array([1, 5, 7]), np.arange(12), np.array([], dtype=int)]
-    found = ablate(x, y, folds, sets, alphas=[2.5])
+    found = ablate(x, y, partition(folds), sets, alphas=[2.5])
     assert found.alpha == 2.5 and found.dropped.shape == (4, 240)
     for columns, errors in zip([sets[3], *sets], [found.whole, *found.dropped], strict=True):
         kept = np.setdiff1d(np.arange(12), columns)
@@ -36,16 +37,16 @@ def test_columns_that_nothing_depends_on_cost_nothing() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(400, 6))
     y = x[:, 0] + 0.1 * rng.normal(size=400)
-    found = ablate(x, y, np.arange(400) % 4, [np.array([0]), np.array([3, 4])], alphas=[1.0])
+    found = ablate(x, y, partition(np.arange(400) % 4), [np.array([0]), np.array([3, 4])], alphas=[1.0])
     assert found.dropped[0].mean() > 20 * found.whole.mean()
     assert found.dropped[1].mean() == pytest.approx(found.whole.mean(), rel=0.05)
 
 
 def test_best_penalty_is_the_one_with_the_least_error() -> None:
     x, y, folds = problem()
-    assert ablate(x, y, folds, [], [1e-3, 1e7]).alpha == 1e-3
+    assert ablate(x, y, partition(folds), [], [1e-3, 1e7]).alpha == 1e-3
     wide, noise = np.random.default_rng(3).normal(size=(90, 50)), np.random.default_rng(4).normal(size=90)
-    assert ablate(wide, noise, np.arange(90) % 3, [], [1e-3, 1e7]).alpha == 1e7
+    assert ablate(wide, noise, partition(np.arange(90) % 3), [], [1e-3, 1e7]).alpha == 1e7
 
 
 def test_controls_are_as_large_and_from_the_candidates() -> None:

@@ -1,9 +1,18 @@
 """What a competition is: input/<name>/competition.toml as a frozen model. A misspelt key is refused."""
 
 from itertools import combinations
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
@@ -13,12 +22,77 @@ from swapdae.competition.metrics import METRICS, Metric
 Task = Literal["regression", "binary", "multiclass"]
 
 
+def _file_name(text: str) -> str:
+    """The text, if it can name a file in input/<competition>/; our own files there are hidden ones."""
+    if not text or text.startswith(".") or set(text) & {"/", "\\"} or not text.isprintable():
+        raise ValueError(f"{text[:50]!r} is no plain file name: no folders, no dot in front, nothing unprintable")
+    if len(text.encode()) > 200:
+        raise ValueError(f"'{text[:50]}...' is too long for a file name: 200 bytes at most")
+    return text
+
+
+FoldKind = Literal["shuffle", "stratified", "unshuffled", "group", "stratified_group", "time", "column", "file"]
+UNSTRATIFIED = {"stratified": "shuffle", "stratified_group": "group"}  # what a regression takes instead
+BY = {  # kinds that are drawn by something in the data
+    "group": "the column, or columns, whose rows stay together",
+    "stratified_group": "the column, or columns, whose rows stay together",
+    "time": "the column with the number or date that rows follow each other in",
+    "column": "the column with the fold numbers",
+    "file": "the CSV with id and fold",
+}
+DRAWN = ("shuffle", "stratified", "group", "stratified_group")  # at random, so that a seed draws other ones
+
+
+def _names(value: object) -> object:
+    """One name or several, as several."""
+    return (value,) if isinstance(value, str) else value
+
+
 class FoldsConfig(StrictModel):
-    """How train rows are cut into folds. Folds belong to the competition, so every experiment shares them."""
+    """How train rows are cut into folds. Folds belong to the competition, so every experiment shares them.
+
+    by: the column, or columns, whose rows stay together (group); the number or ISO date that rows follow each other in
+    (time); one's own fold numbers (column), or a CSV with id and fold (file). window, gap, embargo: of time, see
+    fold_windows. gap and embargo count in the column's unit, days of dates, or in rows.
+    """
 
     count: int = Field(5, ge=2)
-    kind: Literal["shuffle", "stratified", "unshuffled"] = "shuffle"
+    kind: FoldKind = "shuffle"
     seed: int = 0
+    by: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    window: Literal["expanding", "sliding", "purged"] = "expanding"
+    gap: float = Field(0.0, ge=0, allow_inf_nan=False)
+    embargo: float = Field(0.0, ge=0, allow_inf_nan=False)
+    unit: Literal["column", "rows"] = "column"
+    repeats: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        kind, given = self.kind, self.model_fields_set
+        if kind in BY and not self.by:
+            raise ValueError(f"kind = '{kind}' needs by = {BY[kind]}")
+        if kind not in BY and self.by:
+            raise ValueError(f"kind = '{kind}' takes no by")
+        if kind in ("time", "column", "file") and len(self.by) > 1:
+            raise ValueError(f"kind = '{kind}' takes one name as by")
+        if kind != "time" and (strange := {"window", "gap", "embargo", "unit"} & given):
+            raise ValueError(f"'{min(strange)}' is of kind = 'time'; this kind is '{kind}'")
+        if self.embargo and self.window != "purged":
+            raise ValueError("embargo is of window = 'purged', which trains on later rows, too")
+        if self.repeats > 1 and kind not in DRAWN:
+            raise ValueError(f"repeats draws anew, and kind = '{kind}' draws nothing")
+        if kind in ("column", "file") and "count" in given:
+            raise ValueError(f"kind = '{kind}' takes the count of folds from the numbers; leave count out")
+        if kind == "file":
+            _file_name(self.by[0])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What decides the folds: without keys at their defaults, so that a new key makes no stage stale."""
+        kept, fields = ("count", "kind", "seed"), type(self).model_fields
+        decisive = {name for name, field in fields.items() if name in kept or getattr(self, name) != field.default}
+        return {name: value for name, value in dump(self).items() if name in decisive}
 
 
 class Columns(StrictModel):
@@ -38,15 +112,6 @@ Kinds = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[Columns, Tag("named")],
     Discriminator(lambda value: "auto" if isinstance(value, str) else "named"),
 ]
-
-
-def _file_name(text: str) -> str:
-    """The text, if it can name a file in input/<competition>/; our own files there are hidden ones."""
-    if not text or text.startswith(".") or set(text) & {"/", "\\"} or not text.isprintable():
-        raise ValueError(f"{text[:50]!r} is no plain file name: no folders, no dot in front, nothing unprintable")
-    if len(text.encode()) > 200:
-        raise ValueError(f"'{text[:50]}...' is too long for a file name: 200 bytes at most")
-    return text
 
 
 FileName = Annotated[str, AfterValidator(_file_name)]
@@ -100,8 +165,10 @@ class Competition(StrictModel):
         if self.task not in METRICS[self.metric].tasks:
             fitting = ", ".join(name for name, metric in METRICS.items() if self.task in metric.tasks)
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
-        if self.folds.kind == "stratified" and self.task == "regression":
-            raise ValueError("folds.kind = 'stratified' needs classes; a regression takes 'shuffle'")
+        if (kind := self.folds.kind) in UNSTRATIFIED and self.task == "regression":
+            raise ValueError(f"folds.kind = '{kind}' needs classes; a regression takes '{UNSTRATIFIED[kind]}'")
+        if self.target in self.folds.by:
+            raise ValueError(f"folds.by = '{self.target}' is the target; name another column")
         if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
             raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self

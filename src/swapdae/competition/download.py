@@ -55,6 +55,12 @@ def file_hashes(competition: Competition, directory: Path) -> dict[str, str]:
     return {name: hashes[name] for name in competition.files.all}
 
 
+def folds_file_hash(competition: Competition, directory: Path) -> dict[str, str]:
+    """sha256 of the file with the user's own folds, by name, where there is one."""
+    files = [directory / name for name in competition.folds.by if competition.folds.kind == "file"]
+    return {file.name: sha256_of(file) if file.is_file() else "absent" for file in files}
+
+
 def git_blob_sha1(file: Path) -> str:
     """What `git hash-object` prints for `file`."""
     header = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)

@@ -35,8 +35,8 @@ def check_submission(
 ) -> None:
     """Raises UserError unless `frame` has the sample's columns and ids, in order, and believable predictions.
 
-    Probabilities lie in [0, 1]; a regression's predictions, if `oof` (n_train,) is given, no farther outside
-    the span of the out-of-fold predictions than that span is wide.
+    Probabilities lie in [0, 1]; a regression's predictions, if `oof` (n_train,), NaN where there is none, is given,
+    no farther outside the span of the out-of-fold predictions than that span is wide.
     """
     if list(frame.columns) != list(sample.columns):
         found, expected = ", ".join(frame.columns), ", ".join(sample.columns)
@@ -93,5 +93,5 @@ def _bounds(competition: Competition, oof: Array | None) -> tuple[float, float]:
         return -ROUNDING, 1 + ROUNDING
     if oof is None:
         return -np.inf, np.inf
-    low, high = float(np.min(oof)), float(np.max(oof))
+    low, high = float(np.nanmin(oof)), float(np.nanmax(oof))
     return low - (high - low), high + (high - low)

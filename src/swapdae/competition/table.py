@@ -1,6 +1,7 @@
 """A competition's CSVs as one Table, validated once. Later stages rely on it and check nothing again."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
 from swapdae.competition.csv_file import cell_error, ids_of, read_csv
+from swapdae.competition.fold_columns import fold_by, no_features
 
 Array = NDArray[Any]
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
@@ -25,6 +27,7 @@ class Table:
     train, test: features, `categorical` (str) then `numerical` (float64); NaN where missing, never inf.
     y (n_train,): float64 in regression, else int64 numbers into `classes`, the labels in sorted order.
     sample: the sample submission, whose ids are those of test in any order; its first column is the id.
+    fold_by: what folds are drawn by, (n_train,) by name, see fold_by in fold_columns.
     """
 
     train: pd.DataFrame
@@ -36,6 +39,7 @@ class Table:
     y: Array
     classes: tuple[str, ...]
     sample: pd.DataFrame
+    fold_by: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def n_train(self) -> int:
@@ -65,7 +69,8 @@ class Table:
     def subset(self, rows: Array) -> "Table":
         """The same table with only these train rows, (n,) row numbers; test and classes stay."""
         train = self.train.iloc[rows].reset_index(drop=True)
-        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows])
+        fold_by = {name: values[rows] for name, values in self.fold_by.items()}
+        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows], fold_by=fold_by)
 
     def summary(self) -> dict[str, Any]:
         """What a report says of the table; only columns with something to say are named."""
@@ -89,6 +94,8 @@ def read_table(competition: Competition, directory: Path) -> Table:
     train = read_csv(train_file, [*expected, target], "download")
     test = read_csv(test_file, expected, "download")
     sample = read_csv(sample_file, [id_, target], "download")
+    by, dropped = fold_by(train, competition, train_file), no_features(train, test, competition.folds, id_)
+    train, test = (cells.drop(columns=dropped, errors="ignore") for cells in (train, test))
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
     _check_ids(frames, id_)
@@ -107,6 +114,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         y=y,
         classes=classes,
         sample=sample,
+        fold_by=by,
     )
     if len(table.constant) == len(table.train.columns):
         raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")

@@ -68,18 +68,21 @@ METHODS: dict[str, Callable[[Array, Array, Metric], Array]] = {
 def cross_fitted_blend(oofs: Array, y: Array, folds: Array, weigh: Callable[[Array, Array], Array]) -> Array:
     """Each fold's rows blended by weights of the other folds' rows: (n,) or (n, n_classes).
 
-    weigh: (oofs, y) of some rows -> weights.
+    folds: (n,), -1 for rows that none predicts: they weigh nothing and stay NaN. weigh: (oofs, y) of some rows ->
+    weights.
     """
     blended: Array = np.full_like(oofs[0], np.nan)
-    for fold in np.unique(folds):
+    predicted = folds >= 0
+    for fold in np.unique(folds[predicted]):
         mine = folds == fold
-        blended[mine] = combine(oofs[:, mine], weigh(oofs[:, ~mine], y[~mine]))
+        others = predicted & ~mine
+        blended[mine] = combine(oofs[:, mine], weigh(oofs[:, others], y[others]))
     return blended
 
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """method, weights: fitted on all rows. oof: blended by `weights`; score: of it, in-sample.
+    """method, weights: fitted on all rows predicted. oof: blended by `weights`; score: of it, in-sample.
 
     oof_cross_fitted: each fold blended by weights of the other folds' rows; scores: its score, by method.
     """
@@ -98,18 +101,21 @@ class Blend:
 
 
 def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Metric) -> Blend:
-    """Scores each method cross-fitted and fits the better one on all rows.
+    """Scores each method cross-fitted and fits the better one on all rows that folds predict: not -1 in `folds`, (n,).
 
-    The method is one choice of two, which flatters the cross-fitted score by next to nothing.
+    The method is one choice of two, which flatters the cross-fitted score by next to nothing. Raises FloatingPointError
+    where the prediction of such a row is not a finite number.
     """
-    stacked = np.stack([np.asarray(oof, dtype=np.float64) for oof in oofs])
+    stacked, predicted = np.stack([np.asarray(oof, dtype=np.float64) for oof in oofs]), folds >= 0
+    if not np.isfinite(stacked[:, predicted]).all():
+        raise FloatingPointError("out-of-fold predictions to be blended are not finite numbers")
 
     def crossed(method: str) -> Array:
         return cross_fitted_blend(stacked, y, folds, lambda oofs, y: METHODS[method](oofs, y, metric))
 
     blended = {method: crossed(method) for method in METHODS}
-    scores = {name: metric.score(y, oof) for name, oof in blended.items()}
+    scores = {name: metric.score(y[predicted], oof[predicted]) for name, oof in blended.items()}
     method = max(scores, key=scores.__getitem__)
-    weights = METHODS[method](stacked, y, metric)
+    weights = METHODS[method](stacked[:, predicted], y[predicted], metric)
     oof = combine(stacked, weights)
-    return Blend(method, weights, oof, metric.score(y, oof), blended[method], scores)
+    return Blend(method, weights, oof, metric.score(y[predicted], oof[predicted]), blended[method], scores)

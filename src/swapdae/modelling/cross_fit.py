@@ -12,21 +12,14 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from swapdae.base.device import DeviceName
 from swapdae.competition.config import Task
+from swapdae.competition.fold_rows import Folds
 from swapdae.competition.metrics import Loss, Metric
+from swapdae.competition.stop_rows import draw, split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
-STOP_SHARE = 0.1  # of a fold's train rows, kept from fitting to tell when to stop
-
-
-def _draw(n_draw: int, y: Array, classes: bool, rng: np.random.Generator) -> Array:
-    """Sorted random positions, `n_draw` of len(y), spread evenly over the classes if there are any."""
-    order = rng.permutation(len(y))
-    if classes:
-        order = order[np.argsort(y[order], kind="stable")]
-    return np.sort(order[np.arange(n_draw) * len(y) // n_draw])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +30,7 @@ class FoldView:
     numbers for classes. loss: what the metric has heads minimize. native, dense: the fold's features of all rows.
     ridge: alphas -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
     of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
-    not one's alone.
+    not one's alone. groups, times: (len(train),) or None, and gap: of `train`, see Folds.
     """
 
     fold: int
@@ -54,21 +47,15 @@ class FoldView:
     dense: Callable[[], tuple[FloatArray, ...]]
     ridge: Callable[[Sequence[float]], Solution]
     pretrained: Callable[[], Pretrained] | None = None
+    groups: Array | None = None
+    times: Array | None = None
+    gap: float = 0.0
 
     @cached_property
     def split(self) -> tuple[Array, Array]:
-        """Positions within `train` to fit on (90%) and to stop early by (10%), classes spread evenly.
-
-        A class of one row is fitted on. Each part has a row, even if it must be the same one.
-        """
-        classes = self.task != "regression"
+        """Positions within `train` to fit on (90%) and to stop early by (10%), see stop_rows."""
         rng = np.random.default_rng([self.seed, self.fold])
-        stop = _draw(max(1, round(STOP_SHARE * len(self.y))), self.y, classes, rng)
-        if classes:
-            _, number, counts = np.unique(self.y, return_inverse=True, return_counts=True)
-            stop = stop[counts[number[stop]] > 1]
-        fit = np.setdiff1d(np.arange(len(self.y)), stop)
-        return (fit if len(fit) else stop), (stop if len(stop) else fit[:1])
+        return split(self.y, self.task != "regression", rng, groups=self.groups, times=self.times, gap=self.gap)
 
 
 class Model(Protocol):
@@ -83,7 +70,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One feature set to be modelled. y, folds: (n_train,); folds are numbered from 0 and none is empty.
+    """One feature set to be modelled. y: (n_train,), as many rows as `folds` has, of which each trains and predicts.
 
     n_penalties: how many ridge will be asked for on the same features, more than one in tuning.
     pretrained: a fold's autoencoder, see FoldView.
@@ -91,7 +78,7 @@ class Problem:
 
     features: FeatureSet
     y: Array
-    folds: Array
+    folds: Folds
     n_test: int
     task: Task
     n_classes: int  # 0 for regression
@@ -102,16 +89,16 @@ class Problem:
     pretrained: Callable[[int], Pretrained] | None = None
 
     def __post_init__(self) -> None:
-        if self.y.shape != self.folds.shape or self.y.ndim != 1:
-            raise ValueError(f"y {self.y.shape} and folds {self.folds.shape} must both be (n_train,)")
-        if self.n_folds < 2 or not np.array_equal(np.unique(self.folds), np.arange(self.n_folds)):
-            raise ValueError("folds must be numbered from 0, without gaps, and be two at least")
+        if self.y.shape != (len(self.folds),):
+            raise ValueError(f"y {self.y.shape} and folds of {len(self.folds)} rows do not fit")
+        if not (self.folds.training.any(axis=1) & self.folds.held_out.any(axis=1)).all():
+            raise ValueError("folds must each have rows to train on and to hold out")
         if self.task not in self.metric.tasks:
             raise ValueError(f"metric '{self.metric.name}' does not fit task '{self.task}'")
 
     @property
     def n_folds(self) -> int:
-        return int(self.folds.max()) + 1
+        return self.folds.n_folds
 
     @cached_property
     def moments(self) -> FoldMoments:
@@ -122,14 +109,14 @@ class Problem:
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
         """The view of one fold; with `tune_rows`, on a sample of so many train rows, always the same one."""
-        train, held_out = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
+        train, folds = self.folds.train(fold), self.folds
         if tune_rows is not None and tune_rows < len(train):
             rng = np.random.default_rng([self.seed, fold, tune_rows])
-            train = train[_draw(tune_rows, self.y[train], self.task != "regression", rng)]
+            train = train[draw(tune_rows, self.y[train], self.task != "regression", rng)]
         return FoldView(
             fold=fold,
             train=train,
-            held_out=held_out,
+            held_out=folds.out(fold),
             test=np.arange(len(self.y), len(self.y) + self.n_test),
             y=self.y[train],
             task=self.task,
@@ -141,14 +128,18 @@ class Problem:
             dense=partial(self.features.dense, fold),
             ridge=lambda alphas: self.moments.solve(fold, alphas),
             pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
+            groups=None if folds.groups is None else folds.groups[train],
+            times=None if folds.times is None else folds.times[train],
+            gap=folds.gap,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """oof: (n_train,) or (n_train, n_classes). test: mean over the folds' models; None if not asked for.
+    """oof: (n_train,) or (n_train, n_classes), the mean over repeats; NaN in rows that no fold holds out. test: mean
+    over the folds' models; None if not asked for.
 
-    score: the metric's score of the whole `oof`. fold_scores: each fold's, NaN where a fold lacks a class.
+    score: the metric's score of all rows predicted. fold_scores: each fold's, NaN where a fold lacks a class.
     """
 
     oof: Array
@@ -172,20 +163,22 @@ def cross_fit(
     Raises FloatingPointError on a prediction that is not finite, ValueError on one of the wrong shape.
     """
     width = (problem.n_classes,) if problem.task == "multiclass" else ()
-    oof = np.full((len(problem.y), *width), np.nan)
+    oof = np.where(problem.folds.predicted.reshape(-1, *(1 for _ in width)), np.zeros(width), np.nan)
     test = np.zeros((problem.n_test, *width)) if with_test else None
     scores: list[float] = []
     for fold in range(problem.n_folds):
         view, model = problem.view(fold, tune_rows), make(fold)
         model.fit(view)
         where = f"head '{name or type(model).__name__}', fold {fold}"
-        oof[view.held_out] = _checked(model.predict(view.held_out), (len(view.held_out), *width), where)
+        prediction = _checked(model.predict(view.held_out), (len(view.held_out), *width), where)
+        oof[view.held_out] += prediction / problem.folds.repeats
         if test is not None and problem.n_test:
             test += _checked(model.predict(view.test), test.shape, where) / problem.n_folds
-        scores.append(_fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
+        scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction))
         if on_fold is not None:
             on_fold(fold, scores[-1])
-    return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y, oof))
+    predicted = problem.folds.predicted
+    return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y[predicted], oof[predicted]))
 
 
 def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
@@ -197,8 +190,9 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
 
 
 def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array) -> Array:
-    """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class."""
-    held_out = [folds == fold for fold in np.unique(folds)]
+    """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class. folds:
+    (n,) of which -1 is none."""
+    held_out = [folds == fold for fold in np.unique(folds[folds >= 0])]
     return np.array([metric.value_of(_fold_score(metric, y[rows], prediction[rows])) for rows in held_out])
 
 

@@ -1,10 +1,10 @@
 """Fold-wise ridge regression from moments: one pass over the features serves every fold and every penalty.
 
-Each fold's rows are summed once into a Gram matrix; the moments of a fold's training part are the sum of
-the other folds' (the total minus its own would cancel digits). Centring and scaling are done on the
-moments, and one symmetric eigendecomposition per fold gives the solution for any penalty at the price of a
-few matrix-vector products. The problem is that of scikit-learn's Ridge: min sum w (y - xb - c)^2 + alpha
-|b|^2, c unpenalized.
+Rows that the same folds train on are summed once into a Gram matrix (where folds partition the rows, each
+fold's); the moments of a fold's training part are the sum of its own (the total minus the others would cancel
+digits). Centring and scaling are done on the moments, and one symmetric eigendecomposition per fold gives the
+solution for any penalty at the price of a few matrix-vector products. The problem is that of scikit-learn's Ridge:
+min sum w (y - xb - c)^2 + alpha |b|^2, c unpenalized.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from swapdae.competition.fold_rows import Folds
 
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
@@ -194,7 +196,7 @@ class FoldMoments:
     """Ridge of every fold's training part. Moments and eigendecompositions are made on first need and kept.
 
     dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
-    serves all. y: (n_train,) or (n_train, k). folds: (n_train,). n_penalties: how many will be asked for,
+    serves all. y: (n_train,) or (n_train, k). n_penalties: how many will be asked for,
     by any number of calls. Kept: (d, d) float64, one per fold and one per fold again (75 MB each
     at 3,072 columns).
     """
@@ -203,7 +205,7 @@ class FoldMoments:
         self,
         dense: Callable[[int], Blocks],
         y: Array,
-        folds: Array,
+        folds: Folds,
         shared: bool,
         weights: Array | None = None,
         n_penalties: int = 1,
@@ -214,17 +216,26 @@ class FoldMoments:
         self._problems: dict[int, Centred] = {}
 
     def training(self, fold: int) -> Moments:
-        """Moments of all train rows outside `fold`."""
-        if not self._shared:
-            labels = np.where(self._folds == fold, -1, 0)
-            return accumulate(self._dense(fold), self._y, labels, 1, self._weights)[0]
+        """Moments of all rows that `fold` trains on."""
+        labels, trains = self._sorts
+        if not self._shared or len(trains) > 2 * self._folds.n_folds + 1:
+            mine = np.where(self._folds.training[fold], 0, -1)
+            return accumulate(self._dense(fold), self._y, mine, 1, self._weights)[0]
         if not self._parts:
-            n_folds = int(self._folds.max()) + 1
-            self._parts = accumulate(self._dense(fold), self._y, self._folds, n_folds, self._weights)
-        return reduce(Moments.__add__, (part for k, part in enumerate(self._parts) if k != fold))
+            self._parts = accumulate(self._dense(fold), self._y, labels, len(trains), self._weights)
+        return reduce(Moments.__add__, (part for part, use in zip(self._parts, trains[:, fold], strict=True) if use))
+
+    @cached_property
+    def _sorts(self) -> tuple[Array, Array]:
+        """(n,) the sort of each row, -1 where no fold trains on it, and (n_sorts, n_folds) which folds train on a sort:
+        a sort is rows that the same folds train on, in a partition those that one fold holds out."""
+        used, labels = self._folds.training.any(axis=0), np.full(len(self._folds), -1)
+        found: tuple[Array, Array] = np.unique(self._folds.training[:, used], axis=1, return_inverse=True)
+        labels[used] = found[1]
+        return labels, found[0].T
 
     def solve(self, fold: int, alphas: Sequence[float]) -> Solution:
-        """Ridge of the train rows outside `fold`, for every penalty."""
+        """Ridge of the rows that `fold` trains on, for every penalty."""
         if fold not in self._problems:
             self._problems[fold] = centre(self.training(fold))
         problem = self._problems[fold]

@@ -1,6 +1,7 @@
-"""Experiments side by side: their scores, and paired differences over folds with their uncertainty.
+"""Experiments side by side: their scores, and differences over folds with their uncertainty.
 
-Experiments of one competition share its folds, so they are compared fold by fold, on the train rows that all have.
+Experiments that share their folds are compared fold by fold, on the train rows that all have predicted. Those of one
+table with other folds, of another competition or of what competition.toml said before, are compared unpaired.
 """
 
 from collections.abc import Sequence
@@ -8,12 +9,15 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import sha256_of
 from swapdae.base.text import markdown_table
 from swapdae.modelling.cross_fit import fold_values
-from swapdae.modelling.paired import paired_difference
+from swapdae.modelling.paired import paired_difference, unpaired_difference
+from swapdae.pipeline.data import FOLDS_CSV, LABELS
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import scores_of
 
@@ -23,25 +27,31 @@ Comparison = dict[str, Any]
 
 def compare(runs: Sequence[Run]) -> Comparison:
     """{"metric", "n_rows", "experiments": {name: {"heads": {head: oof}, "blend", "public", "private", "folds",
-    "difference"}}}: blend, folds and difference of the cross-fitted blend on the rows that all have, difference
-    from the first experiment with its interval. Raises UserError for different competitions, or one that has not run.
+    "difference", "paired"}}}: blend, folds and difference of the cross-fitted blend on the rows that all have
+    predicted, difference from the first experiment with its interval, paired where both have the same folds. Raises
+    UserError for different tables, or one that has not run.
     """
     if len({run.experiment.name for run in runs}) < 2:
         raise UserError("compare takes two experiments or more, by name")
-    if len(names := sorted({run.competition.name for run in runs})) > 1:
-        raise UserError(f"experiments of different competitions cannot be compared: {', '.join(names)}")
+    if len({_judged(run) for run in runs}) > 1:
+        names = ", ".join(sorted({run.competition.name for run in runs}))
+        raise UserError(f"experiments of different competitions cannot be compared: {names}")
     metric = runs[0].competition.metric_of
     oofs = [run.array("blend", "oof_cross_fitted.npy") for run in runs]
-    ids = reduce(np.intersect1d, [run.data.table.train_ids for run in runs])
+    labels = [_labels(run) for run in runs]
+    pairs = zip(runs, labels, strict=True)
+    ids = reduce(np.intersect1d, [run.data.table.train_ids[folds >= 0] for run, folds in pairs])
     if not len(ids):
         raise UserError("these experiments have no train row in common; give them the same seed and rows")
     found: dict[str, Any] = {}
-    first: Array | None = None
-    for run, oof in zip(runs, oofs, strict=True):
+    first: tuple[Array, Array] | None = None
+    for run, oof, label in zip(runs, oofs, labels, strict=True):
         _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
-        y, folds, mine = run.data.table.y[at], run.data.folds[at], oof[at]
+        y, folds, mine = run.data.table.y[at], label[at], oof[at]
         values = fold_values(metric, y, mine, folds)
-        first = values if first is None else first
+        first = (values, folds) if first is None else first
+        paired = np.array_equal(first[1], folds)
+        difference = paired_difference if paired else unpaired_difference
         scores = scores_of(run)
         found[run.experiment.name] = {
             "heads": {name: head["oof"] for name, head in scores["heads"].items()},
@@ -49,9 +59,23 @@ def compare(runs: Sequence[Run]) -> Comparison:
             "public": scores["blend"]["public"],
             "private": scores["blend"]["private"],
             "folds": values.tolist(),
-            "difference": paired_difference(first, values),
+            "difference": difference(first[0], values),
+            "paired": paired,
         }
     return {"metric": metric.name, "n_rows": len(ids), "experiments": found}
+
+
+def _judged(run: Run) -> tuple[str, ...]:
+    """What experiments must have in common: a table, what is predicted, and how that is judged."""
+    competition, file = run.competition, run.input / run.competition.files.train
+    train = sha256_of(file) if file.is_file() else competition.name
+    return train, competition.id, competition.target, competition.metric
+
+
+def _labels(run: Run) -> Array:
+    """(n_train,) the folds that the experiment was made with, whatever competition.toml says now."""
+    run.report("folds")
+    return pd.read_csv(run.directory("folds") / FOLDS_CSV)[LABELS].to_numpy()
 
 
 def comparison_table(found: Comparison) -> str:
@@ -67,7 +91,10 @@ def comparison_table(found: Comparison) -> str:
     differences = [each["difference"] for each in experiments.values()]
     rows.append(["difference of folds", "", *(f"{mean:+.5f}" for mean, _, _ in differences[1:])])
     rows.append(["its 95% interval", "", *(f"{low:+.5f} to {high:+.5f}" for _, low, high in differences[1:])])
-    return markdown_table(rows)
+    table = markdown_table(rows)
+    if unpaired := [name for name, each in experiments.items() if not each["paired"]]:
+        table += f"\n\nUnpaired, for their folds are not those of {next(iter(experiments))}: {', '.join(unpaired)}."
+    return table
 
 
 def _text(value: float | None) -> str:

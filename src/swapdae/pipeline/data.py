@@ -4,26 +4,37 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from swapdae.competition.config import Competition
+from swapdae.competition.fold_rows import Folds
 from swapdae.competition.folds import draw_folds, train_rows
 from swapdae.competition.table import Table, read_table
+
+FOLDS_CSV = "folds.csv"
+LABELS = "fold"  # its column of the first draw; those of repeats are fold_1, fold_2, ...
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """table: validated, its train rows those of the experiment. folds: (n_train,), the fold of each."""
+    """table: validated, its train rows those of the experiment. folds: of its train rows."""
 
     table: Table
-    folds: NDArray[np.int8]
+    folds: Folds
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Features of all rows, train then test."""
         return pd.concat([self.table.train, self.table.test], ignore_index=True)
+
+    def folds_table(self, id_: str) -> pd.DataFrame:
+        """id and fold of every train row, -1 where none holds it out; a column more for each repeat."""
+        size = self.folds.n_per_repeat
+        columns = {id_: self.table.train_ids, LABELS: self.folds.labels}
+        for repeat in range(1, self.folds.repeats):
+            held_out = self.folds.held_out[repeat * size : (repeat + 1) * size]
+            columns[f"{LABELS}_{repeat}"] = held_out.argmax(axis=0)
+        return pd.DataFrame(columns)
 
 
 def read_data(competition: Competition, directory: Path, rows: int | None, seed: int) -> Data:
@@ -31,4 +42,5 @@ def read_data(competition: Competition, directory: Path, rows: int | None, seed:
     experiment. rows: a cap on train rows. Raises UserError naming the file."""
     whole = read_table(competition, directory)
     chosen = train_rows(whole.n_train, rows, seed)
-    return Data(whole.subset(chosen), draw_folds(whole.y, competition.folds, competition.task)[chosen])
+    folds = draw_folds(whole.y, competition.folds, competition.task, whole.fold_by)
+    return Data(whole.subset(chosen), folds.subset(chosen))

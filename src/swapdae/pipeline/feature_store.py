@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
+from swapdae.competition.fold_rows import Folds
 from swapdae.encoding.encoder import Codes, Layout, encode
 from swapdae.experiment.config import View
 from swapdae.modelling.cross_fit import Problem
@@ -21,17 +20,17 @@ from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures,
 from swapdae.pipeline.run import Run
 
 
-def label_free_rows(config: DaeConfig, folds: NDArray[Any], n_test: int) -> list[RowNumbers]:
+def label_free_rows(config: DaeConfig, folds: Folds, n_test: int) -> list[RowNumbers]:
     """The rows that steps without labels may be fitted on: one selection for all folds, or one per fold.
 
-    folds: (n_train,). "transductive": all rows. "per_fold": without a fold's held-out rows, and without test rows where
-    test_rows is false.
+    folds: of the train rows. "transductive": all rows. "per_fold": what a fold trains on, in time no row behind its
+    window, and test rows unless test_rows is false.
     """
     n_train = len(folds)
     if config.scope == "transductive":
         return [np.arange(n_train + n_test)]
     test = np.arange(n_train, n_train + n_test) if config.test_rows else np.arange(0)
-    return [np.concatenate([np.flatnonzero(folds != k), test]) for k in range(int(folds.max()) + 1)]
+    return [np.concatenate([folds.train(k), test]) for k in range(folds.n_folds)]
 
 
 def feature_files(directory: Path, n: int) -> list[Path]:
@@ -54,7 +53,7 @@ class FeatureStore:
     @property
     def n_autoencoders(self) -> int:
         """One for all folds, or one per fold."""
-        return 1 if self.run.experiment.dae.scope == "transductive" else self.run.competition.folds.count
+        return 1 if self.run.experiment.dae.scope == "transductive" else self.run.data.folds.n_folds
 
     @property
     def dae_files(self) -> list[Path]:
@@ -65,7 +64,7 @@ class FeatureStore:
     def selected_files(self) -> list[Path]:
         """What the stage select writes: a choice that reads labels is made anew within every fold."""
         supervised = self.run.experiment.select.task == "supervised"
-        n = self.run.competition.folds.count if supervised else self.n_autoencoders
+        n = self.run.data.folds.n_folds if supervised else self.n_autoencoders
         return feature_files(self.run.directory("select"), n)
 
     def encoded(self, k: int) -> tuple[Codes, Layout]:

@@ -19,4 +19,4 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
         "seed": run.experiment.seed,
     }
     code = (f"heads.{head.kind}", "modelling.cross_fit", "competition.folds", "pipeline.feature_store")
-    return ("download", *stages), config, code
+    return ("download", "folds", *stages), config, code

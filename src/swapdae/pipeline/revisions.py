@@ -17,6 +17,7 @@ class Revision(NamedTuple):
 
 REVISIONS: dict[str, tuple[Revision, ...]] = {
     "download": (Revision(1, "keys of upstream reports"),),
+    "folds": (Revision(1, "folds have a stage of their own"),),
     "dae": (Revision(1, "keys of upstream reports"),),
     "select": (Revision(1, "keys of upstream reports"),),
     "activations": (Revision(1, "keys of upstream reports"),),

@@ -11,7 +11,8 @@ Scores = dict[str, Any]
 
 def scores_of(run: Run) -> Scores:
     """{"heads": {name: {features, oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private,
-    weights}}; None where a stage has not run. seconds: tuning and fitting together."""
+    weights}, "rows_left_out"}; None where a stage has not run. seconds: tuning and fitting together. rows_left_out:
+    train rows that no fold holds out, and that out-of-fold scores leave out."""
     metric = run.competition.metric
     told = read_report(run.directory("score"))
     outside = told.metrics if told else {}
@@ -35,6 +36,7 @@ def scores_of(run: Run) -> Scores:
             **_outside(scored if scored["public"] is not None or submitted is None else submitted.metrics),
             "weights": blend.metrics["weights"] if blend else None,
         },
+        "rows_left_out": folds.metrics["rows_left_out"] if (folds := read_report(run.directory("folds"))) else None,
     }
 
 
@@ -43,7 +45,7 @@ def _outside(found: dict[str, Any] | None) -> dict[str, float | None]:
 
 
 def score_table(run: Run, scores: Scores) -> str:
-    """The scores as a Markdown table."""
+    """The scores as a Markdown table, and how many train rows they leave out, if any."""
     rows = [[f"{run.competition.metric}", "features", "out of fold", "public", "private", "weight", "seconds"]]
     blend = scores["blend"]
     weights = blend["weights"] or {}
@@ -52,7 +54,9 @@ def score_table(run: Run, scores: Scores) -> str:
         rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
     numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
     rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
-    return markdown_table(rows)
+    n = scores["rows_left_out"]
+    note = f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if n else ""
+    return markdown_table(rows) + note
 
 
 def _text(value: float | None, digits: int) -> str:

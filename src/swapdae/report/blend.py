@@ -21,14 +21,15 @@ def section(found: StageResults) -> Section:
     names = [name for name in found.oofs if name != "blend"]
     if metrics is None or found.table is None or found.folds is None or not names:
         return left_out("Blend", "blend", found.experiment.name)
-    y, oofs = found.table.y, np.stack([found.oofs[name] for name in names])
+    rows = found.predicted
+    y, folds, oofs = found.table.y[rows], found.folds[rows], np.stack([found.oofs[name][rows] for name in names])
     weights = [metrics["weights"].get(name, 0.0) for name in names]
     pictures = [_weights(names, weights)]
     if len(names) > 1:
         regression = found.competition.task == "regression"
         what = "errors" if regression else "predictions"
         pictures.append(_correlation(names, oofs - y if regression else oofs, what))
-        losses = leave_one_out(oofs, y, found.folds, found.competition.metric_of)
+        losses = leave_one_out(oofs, y, folds, found.competition.metric_of)
         pictures.append(_losses(names, losses, found.metric))
     text = f"Weights by {metrics['method']}, cross-fitted {found.metric} {metrics['cross_fitted']:.5f}."
     return Section("Blend", (text,), pictures=tuple(pictures))

@@ -30,6 +30,7 @@ def section(found: StageResults) -> Section:
         f"Numbers without drift stay under {chance:.4f} in 95% of samples of this size. Categories with many levels "
         "lie higher by chance.",
     ]
+    text += [f"Folds: {line}." for line in (found.metrics("folds") or {}).get("warnings", [])]
     names = sorted(table.train.columns, key=lambda name: -moved[name])
     rows = [_row(table, name, moved[name]) for name in names[:MOST_ROWS]]
     if len(names) > MOST_ROWS:

@@ -17,10 +17,13 @@ Array = NDArray[Any]
 def section(found: StageResults) -> Section:
     """Predictions beside the target, and beside those of test rows; pictures by task."""
     name = "blend" if "blend" in found.oofs else next(iter(found.oofs), None)
-    if name is None or found.table is None:
+    if name is None or found.table is None or found.folds is None:
         return left_out("Predictions", "heads", found.experiment.name)
-    y, oof, test = found.table.y, found.oofs[name], found.tests[name]
-    text = (f"Of {'the blend, cross-fitted' if name == 'blend' else shortened(name)}.",)
+    rows, test = found.predicted, found.tests[name]
+    y, oof = found.table.y[rows], found.oofs[name][rows]
+    text: tuple[str, ...] = (f"Of {'the blend, cross-fitted' if name == 'blend' else shortened(name)}.",)
+    if not rows.all():
+        text += (f"{(~rows).sum():,} train rows without an out-of-fold prediction are left out.",)
     if found.competition.task == "regression":
         pictures = [
             _against_target(y, oof, shortened(found.competition.target)),

@@ -67,6 +67,8 @@ def section(found: StageResults) -> Section:
         "Out of fold: every train row is predicted by models that have not seen it. Cross-fitted: the weights that "
         "blend a fold's rows were fitted on the other folds."
     ]
+    if found.folds is not None and (n := int((~found.predicted).sum())):
+        text.append(f"{n:,} of {len(found.folds):,} train rows are held out by no fold: these scores leave them out.")
     if stale := [name for name, state in found.states.items() if state.state == "stale"]:
         text.append(f"Stale, made with another configuration or other data than there is now: {listed(stale)}.")
     if drifted := [name for name, state in found.states.items() if state.drift]:

@@ -18,9 +18,9 @@ class StageResults:
     """states: of every stage by name, "heads/<head>" and "tune/<head>" among them. scores: {"heads": {name: {features,
     oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private, weights}}, None where unknown.
 
-    table, folds, (n_train,): None before the download. oofs, tests: predictions by head, and "blend" (its oof
-    cross-fitted). logs: one training log per autoencoder, of epochs as dicts. activations: the stage's arrays, by
-    file stem. importances: of hyperparameters, by head.
+    table, folds (n_train,), -1 in rows that none holds out: None before the download. oofs, tests: predictions by head,
+    and "blend" (its oof cross-fitted). logs: one training log per autoencoder, of epochs as dicts. activations: the
+    stage's arrays, by file stem. importances: of hyperparameters, by head.
     """
 
     experiment: Experiment
@@ -34,6 +34,14 @@ class StageResults:
     logs: list[list[dict[str, Any]]] = field(default_factory=list)
     activations: dict[str, Array] = field(default_factory=dict)
     importances: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def predicted(self) -> Array:
+        """(n_train,) rows that have out-of-fold predictions."""
+        if self.folds is None:
+            raise ValueError("there are no folds before the download")
+        predicted: Array = self.folds >= 0
+        return predicted
 
     @property
     def metric(self) -> str:

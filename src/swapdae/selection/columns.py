@@ -48,7 +48,7 @@ class ColumnProblem:
         for fold, names in enumerate(by_fold):
             kinds = ([n for n in names if (n in self.categorical) == categorical] for categorical in (True, False))
             categorical, numerical = map(tuple, kinds)
-            fit_rows = np.flatnonzero(self.problem.folds != fold)
+            fit_rows = self.problem.folds.train(fold)
             parts.append(RawFeatures(self.frame, categorical, numerical, [fit_rows]))
         models: list[Model] = []
 

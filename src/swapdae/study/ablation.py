@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky
 from scipy.linalg.lapack import dpotri
 
+from swapdae.competition.fold_rows import Folds
 from swapdae.modelling.moments import FoldMoments, Solution, centre, predict
 
 Array = NDArray[Any]
@@ -37,7 +38,8 @@ def without(coef: Array, p: Array, columns: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """Squared errors of held-out rows. whole: (n,), all columns. dropped: (n_sets, n), each set dropped by itself.
+    """Squared errors of held-out rows, NaN in rows that no fold holds out. whole: (n,), all columns. dropped:
+    (n_sets, n), each set dropped by itself.
 
     alpha: the penalty used.
     """
@@ -46,24 +48,28 @@ class Ablation:
     dropped: Array
     alpha: float
 
+    def of(self, rows: Array) -> "Ablation":
+        """The errors of these rows alone."""
+        return Ablation(self.whole[rows], self.dropped[:, rows], self.alpha)
 
-def ablate(x: Array, y: Array, folds: Array, sets: Sequence[Array], alphas: Sequence[float]) -> Ablation:
+
+def ablate(x: Array, y: Array, folds: Folds, sets: Sequence[Array], alphas: Sequence[float]) -> Ablation:
     """Cross-fitted ridge on x, (n, d), with all columns and refitted without each set of columns.
 
-    y: (n,), or (n, k) of which squared errors are summed. folds: (n,), numbered from 0. Of the penalties `alphas` that
-    with the least error on fold 0 is taken.
+    y: (n,), or (n, k) of which squared errors are summed. folds: of these rows, the first repeat counts. Of the
+    penalties `alphas` that with the least error on fold 0 is taken.
     """
     targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     moments = FoldMoments(lambda fold: (x,), targets, folds, shared=True)
-    rows = np.flatnonzero(folds == 0)
+    rows = folds.out(0)
     alpha = float(alphas[int(_errors(x, targets, rows, moments.solve(0, alphas)).mean(axis=1).argmin())])
-    errors = np.zeros((1 + len(sets), len(y)))
-    for fold in range(int(folds.max()) + 1):
+    errors = np.full((1 + len(sets), len(y)), np.nan)
+    for fold in range(folds.n_per_repeat):
         problem = centre(moments.training(fold), scale=False)
         p = inverse(problem.gram, alpha)
         whole = p @ problem.projection
         coef = np.stack([whole, *(without(whole, p, columns) for columns in sets)])
-        rows = np.flatnonzero(folds == fold)
+        rows = folds.out(fold)
         errors[:, rows] = _errors(x, targets, rows, Solution(coef, problem.y_mean - problem.x_mean @ coef))
     return Ablation(errors[0], errors[1:], alpha)
 

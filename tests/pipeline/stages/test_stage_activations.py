@@ -55,7 +55,7 @@ def _ridge_error(run: Run, x: np.ndarray, alpha: float) -> float:
     from swapdae.competition.folds import train_rows
 
     rows = train_rows(300, 200, run.experiment.seed)
-    y, folds, x = run.data.table.y[rows], run.data.folds[rows], x[rows].astype(np.float64)
+    y, folds, x = run.data.table.y[rows], run.data.folds.labels[rows], x[rows].astype(np.float64)
     error = np.empty(200)
     for fold in range(3):
         train, held_out = folds != fold, folds == fold

@@ -29,7 +29,7 @@ def test_per_fold_autoencoders_do_not_see_their_held_out_rows(run: Run, test_row
     (report,) = make(run, "dae")
     assert [training["n_rows"] for training in report.metrics["trainings"]] == [n_rows] * 3
     for fold, rows in enumerate(FeatureStore(run).rows):
-        assert not np.isin(np.flatnonzero(run.data.folds == fold), rows).any()
+        assert not np.isin(np.flatnonzero(run.data.folds.labels == fold), rows).any()
     first, second = (np.load(file) for file in FeatureStore(run).dae_files[:2])
     assert first.shape == second.shape == (420, 48) and not np.array_equal(first, second)
     features = FeatureStore(run).view("dae")
@@ -41,7 +41,7 @@ def test_held_out_rows_decide_nothing_of_their_folds_features(run: Run) -> None:
     run = with_dae(run, scope="per_fold")
     make(run, "dae")
     before = np.load(FeatureStore(run).dae_files[0]).copy()
-    held_out = np.flatnonzero(run.data.folds == 0)
+    held_out = np.flatnonzero(run.data.folds.labels == 0)
     changed = run.data.table.train.copy()
     changed.loc[held_out, "x0"] = 50.0
     scratch = open_scratch(run.paths.root / "again", "k")

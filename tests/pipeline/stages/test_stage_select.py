@@ -63,7 +63,7 @@ def test_heads_are_fitted_on_selected_features(selecting: Selecting) -> None:
 @pytest.mark.parametrize("method", ["greedy", "concrete"])
 def test_targets_of_held_out_rows_decide_nothing_of_their_fold(selecting: Selecting, method: str) -> None:
     run = selecting(method=method, epochs=10)
-    before, held_out = _chosen(run), np.flatnonzero(run.data.folds == 0)
+    before, held_out = _chosen(run), np.flatnonzero(run.data.folds.labels == 0)
     y = run.data.table.y.copy()
     y[held_out] = -5 * np.random.default_rng(0).permutation(y[held_out])
     after = _chosen(with_table(run, y=y))
@@ -80,7 +80,7 @@ def _chosen(run: Run) -> list[list[int]]:
 def test_rows_are_those_of_the_training_part_and_capped(selecting: Selecting) -> None:
     run = selecting(rows=100)
     for fold, rows in enumerate(select.row_sets(run, FeatureStore(run))):
-        assert 80 < len(rows) < 120 and (run.data.folds[rows] != fold).all()
+        assert 80 < len(rows) < 120 and (run.data.folds.labels[rows] != fold).all()
     every = selecting(rows=None)
     assert [len(rows) for rows in select.row_sets(every, FeatureStore(every))] == [200] * 3
     unsupervised = selecting(task="unsupervised", rows=100)

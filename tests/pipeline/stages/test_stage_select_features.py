@@ -77,7 +77,7 @@ def test_killed_goes_on_with_the_next_seed(small: Run, monkeypatch: pytest.Monke
 
 def test_targets_of_held_out_rows_decide_nothing_of_their_fold(small: Run) -> None:
     study = problem_of(small, 200, seed=0)
-    held_out = np.flatnonzero(study.problem.folds == 0)
+    held_out = np.flatnonzero(study.problem.folds.labels == 0)
     y = study.problem.y.copy()
     y[held_out] = np.random.default_rng(0).permutation(y[held_out])
     other = replace(study, problem=replace(study.problem, y=y))

@@ -36,9 +36,9 @@ def test_each_fold_is_read_from_its_own_autoencoder(run: Run) -> None:
     alpha = run.report("heads/ridge_dae").metrics["params"]["alpha"]
     oof = run.array("heads/ridge_dae", "oof.npy")
     for fold, file in enumerate(FeatureStore(run).dae_files):
-        x, train = np.load(file).astype(np.float64), np.flatnonzero(run.data.folds != fold)
+        x, train = np.load(file).astype(np.float64), np.flatnonzero(run.data.folds.labels != fold)
         expected = Ridge(alpha=alpha).fit(x[train], run.data.table.y[train]).predict(x[: len(run.data.folds)])
-        held_out = run.data.folds == fold
+        held_out = run.data.folds.labels == fold
         assert oof[held_out] == pytest.approx(expected[held_out], rel=1e-4)
 
 

@@ -96,7 +96,7 @@ def test_per_fold_scope_keeps_held_out_rows_from_the_autoencoder(tiny: Run) -> N
     made = trainings_of(scoped, EFFORT)
     assert not made.shared
     for fold, rows in enumerate(made.fit_rows):
-        assert np.array_equal(rows, np.flatnonzero(made.problem.folds != fold))
+        assert np.array_equal(rows, np.flatnonzero(made.problem.folds.labels != fold))
 
 
 @pytest.mark.parametrize(

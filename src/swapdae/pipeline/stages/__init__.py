@@ -12,6 +12,7 @@ from swapdae.pipeline.stages import (
     blend,
     dae,
     download,
+    folds,
     heads,
     report,
     score,
@@ -24,6 +25,7 @@ from swapdae.pipeline.stages import (
 
 KINDS: list[StageKind] = [
     download.KIND,
+    folds.KIND,
     dae.KIND,
     select.KIND,
     activations.KIND,

@@ -34,7 +34,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, scratch),
-            reads=("download", "dae"),
+            reads=("download", "folds", "dae"),
             config={
                 "activations": run.experiment.activations.model_dump(mode="json"),
                 "folds": run.competition.folds.model_dump(mode="json"),
@@ -182,8 +182,10 @@ def _ablation(
     y = table.y[rows]
     targets = y if run.competition.task == "regression" else one_hot(y, len(table.classes))
     filled, sets, controls = _sets(counts, labels, config.specialised, seed)
-    found = ablate(x, targets, run.data.folds[rows], [*sets, *controls], ALPHAS)
-    raw = ablate(network.codes[rows].one_hot(network.layout), targets, run.data.folds[rows], [], ALPHAS)
+    folds = run.data.folds.subset(rows)
+    found = ablate(x, targets, folds, [*sets, *controls], ALPHAS).of(folds.predicted)
+    raw = ablate(network.codes[rows].one_hot(network.layout), targets, folds, [], ALPHAS).of(folds.predicted)
+    labels = labels[folds.predicted]
     change = (found.dropped - found.whole) / found.whole.mean()
     own, control = change[: len(sets)], change[len(sets) :].reshape(len(sets), N_CONTROLS, -1).mean(axis=1)
     mine = labels == filled[:, None]

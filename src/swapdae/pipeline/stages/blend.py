@@ -22,7 +22,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, scratch),
-            reads=("download", *(f"heads/{name}" for name in heads)),
+            reads=("download", "folds", *(f"heads/{name}" for name in heads)),
             config={"heads": heads},
             code=("modelling.blend", "competition.submission", "competition.folds"),
             finish=lambda: _put_in_place(run),
@@ -43,7 +43,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
 
     metric, names, data = run.competition.metric_of, list(run.experiment.heads), run.data
     oofs = [run.array(f"heads/{name}", "oof.npy") for name in names]
-    blend = fit_blend(oofs, data.table.y, data.folds, metric)
+    blend = fit_blend(oofs, data.table.y, data.folds.labels, metric)
     test = combine(np.stack([run.array(f"heads/{name}", "test.npy") for name in names]), blend.weights)
     np.save(scratch.out / "oof.npy", blend.oof)
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)
@@ -58,6 +58,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
         metric.name: metric.value_of(blend.score),
         "cross_fitted": cross_fitted,
         "cross_fitted_by_method": {name: metric.value_of(score) for name, score in blend.scores.items()},
+        **({"rows_left_out": data.folds.n_left_out} if data.folds.n_left_out else {}),
         "weights": dict(zip(names, blend.weights.tolist(), strict=True)),
     }
 

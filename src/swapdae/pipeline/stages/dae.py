@@ -29,7 +29,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, scratch),
-            reads=("download",),
+            reads=("download", "folds") if run.experiment.dae.scope == "per_fold" else ("download",),
             config=config,
             code=("autoencoder.fit", "autoencoder.checkpoint", "encoding.encoder", "pipeline.feature_store"),
         )

@@ -20,6 +20,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             lambda scratch: _body(run),
             config={
                 "competition": run.competition.model_dump(mode="json", include=fields),
+                **_fold_column(run),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
             files=lambda: file_hashes(run.competition, run.input),
@@ -27,6 +28,12 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             prepare=lambda: _fetch(run),
         )
     ]
+
+
+def _fold_column(run: Run) -> dict[str, Any]:
+    """The column with the user's own folds, which is no feature."""
+    folds = run.competition.folds
+    return {"fold_column": folds.by[0]} if folds.kind == "column" else {}
 
 
 def _fetch(run: Run) -> None:

@@ -49,6 +49,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     return {
         **({"device": run.device_text()} if head.uses_device else {}),
         metric.name: value,
+        **({"rows_left_out": n_left_out} if (n_left_out := problem.folds.n_left_out) else {}),
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": list(config.features),
         "params": params.model_dump(mode="json"),

@@ -66,7 +66,7 @@ def _body(run: Run, states: dict[str, State], scratch: Scratch) -> dict[str, Any
         states=states,
         scores=scores_of(run),
         table=run.data.table if has_table else None,
-        folds=run.data.folds if has_table else None,
+        folds=run.data.folds.labels if has_table else None,
         oofs=oofs,
         tests=tests,
         logs=_logs(run),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.folds import train_rows
+from swapdae.competition.stop_rows import split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.moments import FoldMoments, Moments, accumulate
 from swapdae.pipeline.feature_store import FeatureStore
@@ -34,7 +35,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, scratch),
-            reads=("download", "dae"),
+            reads=("download", "folds", "dae") if run.experiment.select.task == "supervised" else ("download", "dae"),
             config=config,
             code=(method, "modelling.moments", "competition.folds", "pipeline.feature_store"),
         )
@@ -58,10 +59,10 @@ def row_sets(run: Run, store: FeatureStore) -> list[Array]:
     config, seed, table = run.experiment.select, run.experiment.seed, run.data.table
     if config.task == "unsupervised":
         return [rows[train_rows(len(rows), config.rows, seed)] for rows in store.rows]
-    count = run.competition.folds.count
-    cap = None if config.rows is None else config.rows * count // (count - 1)
+    folds = run.data.folds
+    cap = None if config.rows is None else config.rows * folds.n_per_repeat // (folds.n_per_repeat - 1)
     sample = train_rows(table.n_train, cap, seed)  # one for all folds, so that they share its moments
-    return [sample[run.data.folds[sample] != fold] for fold in range(count)]
+    return [sample[folds.training[fold, sample]] for fold in range(folds.n_folds)]
 
 
 def _greedy(run: Run, store: FeatureStore) -> Iterator[list[int]]:
@@ -79,7 +80,7 @@ def _supervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run, store))] = 1
     folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, weights)
-    return (folds.training(fold) for fold in range(run.competition.folds.count))
+    return (folds.training(fold) for fold in range(run.data.folds.n_folds))
 
 
 def _unsupervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
@@ -107,11 +108,25 @@ def _concrete(run: Run, store: FeatureStore) -> Iterator[list[int]]:
             device=run.device,
             random_state=run.experiment.seed + part,
         )
+        x = store.view("dae").dense(part)[0][rows]
         try:
-            selector.fit(store.view("dae").dense(part)[0][rows], y[rows] if supervised else None)
+            if supervised and (watched := _watched(run, rows, part)):
+                fit, stop = watched
+                selector.fit(x[fit], y[rows][fit], X_val=x[stop], y_val=y[rows][stop])
+            else:
+                selector.fit(x, y[rows] if supervised else None)
         except ValueError as error:
             raise UserError(f"{run.experiment.name}: select: {error}") from None
         yield [int(column) for column in selector.chosen_]
+
+
+def _watched(run: Run, rows: Array, part: int) -> tuple[Array, Array] | None:
+    """Positions within `rows` to fit on and to judge by, where they cannot be any: in groups, and in time."""
+    folds, classes = run.data.folds.subset(rows), run.competition.task != "regression"
+    if folds.groups is None and folds.times is None:
+        return None
+    rng = np.random.default_rng([run.experiment.seed, part])
+    return split(run.data.table.y[rows], classes, rng, groups=folds.groups, times=folds.times, gap=folds.gap)
 
 
 KIND = StageKind(NAME, "Choose k of the autoencoder's features, where a head reads them.", "features*.npy", _stages)

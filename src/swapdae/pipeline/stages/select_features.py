@@ -70,7 +70,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, effort, scratch),
-            reads=("download",),
+            reads=("download", "folds"),
             config={
                 "options": effort.model_dump(mode="json", exclude={"seeds"}),
                 "folds": run.competition.folds.model_dump(mode="json"),
@@ -132,7 +132,7 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
 
     table = run.data.table
     rows = train_rows(table.n_train, n_rows, seed)
-    folds = np.unique(run.data.folds[rows], return_inverse=True)[1]
+    folds = run.data.folds.subset(rows).fewer(run.data.folds.n_per_repeat)
     problem = replace(FeatureStore(run).problem(["raw"]), y=table.y[rows], folds=folds, n_test=0, seed=seed)
     frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import Field
 
 from swapdae.autoencoder.config import DaeConfig, NoiseConfig
@@ -47,7 +46,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
         Stage(
             NAME,
             lambda scratch: _body(run, effort, scratch),
-            reads=("download",),
+            reads=("download", "folds"),
             config={
                 "options": effort.model_dump(mode="json", exclude={"trials"}),
                 "dae": run.experiment.dae.decisive(),
@@ -135,7 +134,7 @@ def trainings_of(run: Run, effort: Effort) -> "Trainings":
 
     data, config, seed = run.data, run.experiment.dae, run.experiment.seed
     table, rows = data.table, train_rows(data.table.n_train, effort.rows, seed)
-    folds = np.unique(data.folds[rows] % effort.folds, return_inverse=True)[1]
+    folds = data.folds.subset(rows).fewer(effort.folds)
     whole = FeatureStore(run).problem(["raw"])
     return Trainings(
         frame=table.train.iloc[rows].reset_index(drop=True),
