@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from swapdae.base.models import StrictModel
+from swapdae.competition.metric import Loss
 from swapdae.modelling import moments
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Trial
+
+INSTEAD: dict[Loss, str] = dict.fromkeys(("absolute", "quantile", "poisson", "gamma"), "squared error")
+LEAST_SHARE = 0.05  # of the mean target: no prediction is lower, where the metric takes positive ones only
 
 
 class Params(StrictModel):
@@ -32,7 +36,8 @@ class RidgeModel:
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         prediction: NDArray[Any] = moments.predict(self._view.dense(), rows, self._solution)[0]
         if self._view.task == "regression":
-            return prediction[:, 0]
+            positive = self._view.loss in ("poisson", "gamma")
+            return np.maximum(prediction[:, 0], LEAST_SHARE * self._view.y.mean()) if positive else prediction[:, 0]
         clipped: NDArray[Any] = np.clip(prediction, 0, 1)
         if self._view.task == "binary":
             return clipped[:, 0]

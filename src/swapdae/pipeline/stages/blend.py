@@ -1,5 +1,6 @@
 """blend: weigh the heads by their out-of-fold predictions and write the submission CSV."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     np.save(scratch.out / "oof.npy", blend.oof)
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)
     np.save(scratch.out / "test.npy", test)
-    submission = make_submission(data.table, test, run.competition)
+    submission = make_submission(data.table, blend.decision.decide(test), run.competition)
     check_submission(submission, data.table.sample, run.competition, blend.oof)
     write_submission(submission, scratch.out / CSV)
     cross_fitted = metric.value_of(blend.score_cross_fitted)
@@ -59,6 +60,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
         "cross_fitted": cross_fitted,
         "cross_fitted_by_method": {name: metric.value_of(score) for name, score in blend.scores.items()},
         "weights": dict(zip(names, blend.weights.tolist(), strict=True)),
+        **({"decision": asdict(blend.decision)} if metric.wants == "labels" else {}),
     }
 
 

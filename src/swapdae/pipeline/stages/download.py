@@ -32,6 +32,8 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 def _fetch(run: Run) -> None:
     """Fetch what is not there yet. Files in place need no host and no credentials."""
     ensure_files(run.competition, run.input, run.say)
+    if sha256 := run.competition.metric_sha256:
+        run.say(f"{NAME}: the metric is your own, metric.py with sha256 {sha256[:12]}")
 
 
 def _body(run: Run) -> dict[str, Any]:
