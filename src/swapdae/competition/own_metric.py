@@ -23,8 +23,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from swapdae.base.errors import UserError
-from swapdae.competition.metric import LOSSES, Metric, Wants
+from swapdae.competition.metric import LOSSES, Metric, Refusal, Wants
 from swapdae.competition.metrics import OWN
 
 FILE = "metric.py"
@@ -34,6 +36,7 @@ WANTS: dict[str, tuple[Wants, tuple[str, ...]]] = {  # what it is called in Metr
     "labels": ("labels", ("regression", "binary", "multiclass")),
     "ranks": ("ranks", ("multiclass",)),
 }
+NOT_WHOLE = Refusal(lambda y: y != np.rint(y), "is not whole, as labels of a regression are")
 
 
 class OwnMetricError(UserError, ValueError):
@@ -61,7 +64,8 @@ def read_own_metric(directory: Path, task: str) -> tuple[Metric, str]:
 
 def _metric(file: Path, told: dict[str, Any], task: str) -> Metric:
     score, greater, wants = (told.get(name) for name in ("score", "GREATER_IS_BETTER", "WANTS"))
-    tasks = told.get("TASKS", (told["TASK"],) if "TASK" in told else ())
+    tasks = told.get("TASKS", told.get("TASK"))
+    tasks = (tasks,) if isinstance(tasks, str) else tasks
     loss = told.get("LOSS", LOSSES[task][0])
     k = told.get("K", 1)
     if not callable(score):
@@ -79,8 +83,10 @@ def _metric(file: Path, told: dict[str, Any], task: str) -> Metric:
         raise UserError(f"{file}: LOSS is {loss!r}; for task '{task}' it is one of {', '.join(LOSSES[task])}")
     if wants == "ranks" and (not isinstance(k, int) or k < 1 or "K" not in told):
         raise UserError(f"{file}: lacks K = how many labels a row takes, a whole number")
-    function = _guarded(file, score)
-    return Metric(OWN, greater, frozenset({task}), loss, function, wants=WANTS[wants][0], k=int(k))
+    whole = NOT_WHOLE if task == "regression" and wants == "labels" else None
+    return Metric(
+        OWN, greater, frozenset({task}), loss, _guarded(file, score), wants=WANTS[wants][0], k=int(k), refuses=whole
+    )
 
 
 def _guarded(file: Path, score: Callable[..., Any]) -> Callable[..., float]:
