@@ -82,6 +82,25 @@ def test_the_likeliest_of_several_classes() -> None:
 
 
 @pytest.mark.parametrize("name", ["f1", "kappa_quadratic"])
+def test_a_row_of_weight_2_decides_as_two(name: str) -> None:
+    (y, p), metric = (rare() if name == "f1" else graded()), metric_named(name)
+    weights = 1 + np.arange(N) % 2
+    twice = np.repeat(np.arange(N), weights)
+    found, expected = fit_decision(metric, y, p, weights), fit_decision(metric, y[twice], p[twice])
+    assert metric.score(y, found.decide(p), weights) == pytest.approx(
+        metric.score(y[twice], expected.decide(p[twice])), abs=0.01
+    )
+    assert decided(metric, y, p, FOLDS, weights).shape == (N,)
+
+
+def test_rows_of_no_fold_decide_nothing() -> None:
+    (y, p), metric, early = rare(), metric_named("f1"), np.arange(N) < 300
+    some = np.where(early, -1, FOLDS)
+    p = np.where(early, np.nan, p)
+    assert np.array_equal(decided(metric, y, p, some)[~early], decided(metric, y[~early], p[~early], FOLDS[~early]))
+
+
+@pytest.mark.parametrize("name", ["f1", "kappa_quadratic"])
 def test_a_folds_own_targets_do_not_decide_its_labels(name: str) -> None:
     y, p = rare() if name == "f1" else graded()
     mine, metric = FOLDS == 2, metric_named(name)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Loss = Literal["squared", "absolute", "squared_log", "quantile", "poisson", "gamma", "log"]
+Loss = Literal["squared", "absolute", "relative", "squared_log", "quantile", "poisson", "gamma", "log"]
 Wants = Literal["predictions", "labels", "ranks"]
 LOSSES: dict[str, tuple[Loss, ...]] = {  # that heads can minimize, by task
-    "regression": ("squared", "absolute", "squared_log", "quantile", "poisson", "gamma"),
+    "regression": ("squared", "absolute", "relative", "squared_log", "quantile", "poisson", "gamma"),
     "binary": ("log",),
     "multiclass": ("log",),
 }

@@ -59,7 +59,7 @@ REGRESSION_METRICS = (
     Metric("rmse", False, REGRESSION, "squared", weighted(sk.root_mean_squared_error)),
     Metric("mae", False, REGRESSION, "absolute", weighted(sk.mean_absolute_error)),
     Metric("rmsle", False, REGRESSION, "squared_log", _rmsle, refuses=NEGATIVE),
-    Metric("mape", False, REGRESSION, "absolute", weighted(sk.mean_absolute_percentage_error), refuses=ZERO),
+    Metric("mape", False, REGRESSION, "relative", weighted(sk.mean_absolute_percentage_error), refuses=ZERO),
     Metric("smape", False, REGRESSION, "absolute", _smape),
     Metric("median_absolute_error", False, REGRESSION, "absolute", weighted(sk.median_absolute_error)),
     Metric("r2", True, REGRESSION, "squared", weighted(sk.r2_score)),

@@ -37,6 +37,7 @@ class Params(StrictModel):
 OBJECTIVES = {  # what is minimized, and what early stopping watches
     ("regression", "squared"): {"loss_function": "RMSE"},
     ("regression", "absolute"): {"loss_function": "MAE"},
+    ("regression", "relative"): {"loss_function": "MAPE"},  # takes a target within 1 of 0 as 1
     ("regression", "poisson"): {"loss_function": "Poisson"},
     ("regression", "gamma"): {"loss_function": "Tweedie:variance_power=1.9"},
     ("binary", "log"): {"loss_function": "Logloss"},

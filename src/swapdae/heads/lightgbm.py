@@ -37,6 +37,7 @@ class Params(StrictModel):
 OBJECTIVES = {  # what is minimized, and what early stopping watches
     ("regression", "squared"): {"objective": "regression", "metric": "l2"},
     ("regression", "absolute"): {"objective": "regression_l1", "metric": "l1"},
+    ("regression", "relative"): {"objective": "mape", "metric": "mape"},  # takes a target within 1 of 0 as 1
     ("regression", "quantile"): {"objective": "quantile", "metric": "quantile"},
     ("regression", "poisson"): {"objective": "poisson", "metric": "poisson"},
     ("regression", "gamma"): {"objective": "gamma", "metric": "gamma"},

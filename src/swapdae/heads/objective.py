@@ -63,6 +63,8 @@ class Objective:
     def _regression_loss(self, output: Tensor, y: Tensor) -> Tensor:
         if self.loss_name == "absolute":
             return F.l1_loss(output, y)
+        if self.loss_name == "relative":
+            return ((output - y).abs() * self.deviation / (y * self.deviation + self.mean).abs()).mean()
         if self.loss_name == "quantile":
             return torch.maximum(self.level * (y - output), (self.level - 1) * (y - output)).mean()
         if self.loss_name == "poisson":

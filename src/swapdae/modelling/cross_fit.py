@@ -19,6 +19,7 @@ from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretraine
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
+TO_LOG: dict[str, Callable[[Array], Array]] = {"poisson": np.log1p, "gamma": np.log}  # ridge fits these instead
 STOP_SHARE = 0.1  # of a fold's train rows, kept from fitting to tell when to stop
 
 
@@ -123,9 +124,10 @@ class Problem:
 
     @cached_property
     def moments(self) -> FoldMoments:
-        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
-        many = self.task == "multiclass"
-        targets = one_hot(self.y, self.n_classes) if many else self.fitted_y
+        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets, those of a deviance
+        logarithms."""
+        to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
+        targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
         return FoldMoments(self.features.dense, targets, self.folds, self.features.shared, n_penalties=self.n_penalties)
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:

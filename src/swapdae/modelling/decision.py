@@ -40,37 +40,41 @@ class Decision:
         return self.lowest + np.searchsorted(np.array(self.values), _grade(prediction), side="left")
 
 
-def fit_decision(metric: Metric, y: Array, prediction: Array) -> Decision:
-    """The decision that scores best on these rows. y: float in regression, class numbers else."""
+def fit_decision(metric: Metric, y: Array, prediction: Array, weights: Array | None = None) -> Decision:
+    """The decision that scores best on these rows. y: float in regression, class numbers else. weights: (n,)."""
     if metric.wants != "labels":
         return Decision("none")
     if y.dtype.kind == "f" or (metric.ordinal and prediction.ndim == 2):
-        return _cuts(metric, y, prediction)
+        return _cuts(metric, y, prediction, weights)
     if prediction.ndim == 2:
         return Decision("likeliest")
-    return _threshold(metric, y, prediction)
+    return _threshold(metric, y, prediction, weights)
 
 
-def decided(metric: Metric, y: Array, prediction: Array, folds: Array) -> Array:
-    """Each fold's rows decided by the decision of the other folds' rows; predictions as they are where none is due."""
+def decided(metric: Metric, y: Array, prediction: Array, folds: Array, weights: Array | None = None) -> Array:
+    """Each fold's rows decided by the decision of the other folds' rows; predictions as they are where none is due.
+
+    folds: (n,) fold numbers; rows of -1 are in no fold, decide nothing and become 0.
+    """
     if metric.wants != "labels":
         return prediction
-    labels = np.empty(len(y), dtype=np.int64)
-    for fold in np.unique(folds):
-        mine = folds == fold
-        labels[mine] = fit_decision(metric, y[~mine], prediction[~mine]).decide(prediction[mine])
+    labels = np.zeros(len(y), dtype=np.int64)
+    for fold in np.unique(folds[folds >= 0]):
+        mine, others = folds == fold, (folds >= 0) & (folds != fold)
+        of_others = None if weights is None else weights[others]
+        labels[mine] = fit_decision(metric, y[others], prediction[others], of_others).decide(prediction[mine])
     return labels
 
 
-def _threshold(metric: Metric, y: Array, prediction: Array) -> Decision:
+def _threshold(metric: Metric, y: Array, prediction: Array, weights: Array | None) -> Decision:
     """The best of 0.5 and of quantiles of each class's predictions, so that a rare class has its share of them."""
     by_class = [np.quantile(prediction[y == label], LEVELS) for label in np.unique(y)]
     tried = np.unique(np.concatenate([[0.5], *by_class])).tolist()
-    score = {t: _score(metric, y, (prediction > t).astype(np.int64)) for t in tried}
+    score = {t: _score(metric, y, (prediction > t).astype(np.int64), weights) for t in tried}
     return Decision("threshold", (max(tried, key=lambda t: (score[t], -abs(t - 0.5))),))
 
 
-def _cuts(metric: Metric, y: Array, prediction: Array) -> Decision:
+def _cuts(metric: Metric, y: Array, prediction: Array, weights: Array | None) -> Decision:
     """Nelder and Mead's search from halves, or from cuts that give each grade its share, whichever scores better."""
     many = prediction.ndim == 2
     lowest, highest = (0, prediction.shape[1] - 1) if many else (int(y.min()), int(y.max()))
@@ -80,7 +84,7 @@ def _cuts(metric: Metric, y: Array, prediction: Array) -> Decision:
         return Decision("cuts", tuple(np.sort(cuts).tolist()), lowest)
 
     def loss(cuts: Array) -> float:
-        return -_score(metric, y, decision(cuts).decide(prediction))
+        return -_score(metric, y, decision(cuts).decide(prediction), weights)
 
     if len(halves) >= MOST_GRADES or not len(halves):
         return decision(halves)
@@ -96,13 +100,13 @@ def _grade(prediction: Array) -> Array:
     return grade
 
 
-def _score(metric: Metric, y: Array, labels: Array) -> float:
+def _score(metric: Metric, y: Array, labels: Array, weights: Array | None) -> float:
     """metric.score, from each pair of target and label once, weighted by its rows: a search asks hundreds of times."""
     if not metric.takes_weights:
-        return metric.score(y, labels)
+        return metric.score(y, labels, weights)
     y = y.astype(np.int64)
     low = min(int(y.min()), int(labels.min()))
     width = max(int(y.max()), int(labels.max())) - low + 1
-    counts = np.bincount((y - low) * width + (labels - low))
+    counts = np.bincount((y - low) * width + (labels - low), weights)
     pairs = np.flatnonzero(counts)
     return metric.score(pairs // width + low, pairs % width + low, counts[pairs].astype(np.float64))
