@@ -11,6 +11,7 @@ from swapdae.base.paths import Paths
 from swapdae.competition.config import Competition, FoldsConfig, read_competition
 from swapdae.competition.hosts import HOSTS
 from swapdae.competition.hosts.interface import host_of
+from swapdae.competition.metrics import METRICS, OWN
 
 FIELDS = {"name": "c", "host": "kaggle", "slug": "a-slug", "id": "id", "target": "y", "task": "regression"}
 
@@ -95,6 +96,7 @@ def test_host_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "known are kaggle, nycflights13, mine" in refusal(host="kagle")
 
 
+EXAMPLES = ("quantile:0.9", "fbeta:2", "map:3")
 GIVEN = {
     "name": "a",
     "host": "kaggle",
@@ -125,12 +127,20 @@ def test_folds_are_known_by_what_is_not_left_at_its_default() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"metric": "rmsle"}, "metric 'rmsle' is unknown; known are rmse, mae, auc, logloss, accuracy"),
-        ({"metric": "auc"}, "metric 'auc' does not fit task 'regression', which takes rmse, mae"),
+        ({"metric": "rmlse"}, f"metric 'rmlse' is unknown; known are {', '.join((*METRICS, *EXAMPLES, OWN))}"),
         (
-            {"task": "binary"},
-            "metric 'rmse' does not fit task 'binary', which takes auc, logloss, accuracy",
+            {"metric": "auc"},
+            "metric 'auc' does not fit task 'regression', which takes rmse, mae, rmsle, mape, smape, "
+            "median_absolute_error, r2, poisson, gamma, kappa_linear, kappa_quadratic, quantile:0.9",
         ),
+        (
+            {"task": "multiclass"},
+            "metric 'rmse' does not fit task 'multiclass', which takes auc, logloss, accuracy, balanced_accuracy, mcc, "
+            "macro_f1, kappa_linear, kappa_quadratic, map:3",
+        ),
+        ({"metric": "quantile:1"}, "metric 'quantile:1': '1' is not a level between 0 and 1, as in quantile:0.9"),
+        ({"metric": "fbeta:x"}, "metric 'fbeta:x': 'x' is not a positive number, as in fbeta:2"),
+        ({"metric": "map:0"}, "metric 'map:0': '0' is not a number of labels, as in map:3"),
         ({"task": "ranking"}, "task: Input should be 'regression', 'binary' or 'multiclass'"),
         (
             {"folds": {"kind": "stratified"}},

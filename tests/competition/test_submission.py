@@ -8,6 +8,7 @@ import pytest
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Competition
+from swapdae.competition.metric import Wants
 from swapdae.competition.metrics import METRICS, Metric
 from swapdae.competition.submission import check_submission, make_submission, read_submission, write_submission
 from swapdae.competition.table import Table
@@ -143,12 +144,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize(("takes_labels", "expected"), [(True, ["b", "a", "b"]), (False, [0.2, 0.8, 0.6])])
-def test_a_new_metric_says_whether_it_takes_labels(
-    takes_labels: bool, expected: list[object], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("wants", "expected"), [("labels", ["b", "a", "b"]), ("predictions", [0.6, 0.2, 0.8])])
+def test_a_new_metric_says_whether_it_wants_labels(
+    wants: Wants, expected: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = frozenset({"binary", "multiclass"})
-    mine = Metric("mine", True, both, "log", lambda y, prediction: 0.0, takes_labels=takes_labels)
-    monkeypatch.setitem(METRICS, "mine", mine)
-    frame = make_submission(table("y", classes=("a", "b")), np.array([0.2, 0.8, 0.6]), competition("binary", "mine"))
-    assert set(frame["y"]) == set(expected)
+    theirs = Metric("theirs", True, both, "log", lambda y, prediction: 0.0, wants=wants)
+    monkeypatch.setitem(METRICS, "theirs", theirs)
+    frame = make_submission(table("y", classes=("a", "b")), np.array([0.2, 0.8, 0.6]), competition("binary", "theirs"))
+    assert frame["y"].tolist() == expected

@@ -41,3 +41,26 @@ def test_classes_are_predicted_by_the_members_mean_chance() -> None:
     even = torch.zeros(2, 4, 3)
     assert objective.prediction(even).numpy() == pytest.approx(1 / 3)
     assert objective.loss(even, torch.tensor([2, 0])).item() == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "y", "expected"),
+    [
+        ("quantile", 1.0, 3.0, 0.9 * 2),
+        ("quantile", 3.0, 1.0, 0.1 * 2),
+        ("relative", 1.0, 4.0, 3 / 4),
+        ("poisson", np.log(2.0), 3.0, 2 - 3 * np.log(2)),
+        ("gamma", np.log(2.0), 3.0, np.log(2) + 3 / 2),
+    ],
+)
+def test_other_losses_of_a_regression(loss: Loss, output: float, y: float, expected: float) -> None:
+    objective = Objective("regression", 0, loss, mean=0.0, deviation=1.0, level=0.9)
+    assert objective.loss(torch.full((5, 2, 1), output), torch.full((5,), y)).item() == pytest.approx(expected)
+
+
+def test_logarithms_are_of_shares_of_the_mean() -> None:
+    y = np.array([2.0, 4.0, 12.0])
+    objective = Objective.of(y, "regression", 0, "poisson")
+    assert objective.target(y, CPU).tolist() == pytest.approx([1 / 3, 2 / 3, 2])
+    outputs = torch.tensor([[[0.0], [np.log(3.0)]], [[1e9], [1e9]]])
+    assert objective.prediction(outputs).tolist() == pytest.approx([6 * 2, 6 * np.exp(20)], rel=1e-5)

@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    InstanceOf,
     SerializerFunctionWrapHandler,
     Tag,
     model_serializer,
@@ -17,7 +18,8 @@ from pydantic import (
 from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
 from swapdae.competition.hosts import HOSTS
-from swapdae.competition.metrics import METRICS, Metric
+from swapdae.competition.metrics import OWN, Metric, metric_named, metrics_of
+from swapdae.competition.own_metric import read_own_metric
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -157,13 +159,13 @@ class Competition(StrictModel):
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
     git_blob_sha1: dict[str, Sha1] = {}  # of the true files, by name, where they are known
+    metric_sha256: str = ""  # of one's own metric's source; read_competition fills in both
+    own_metric: InstanceOf[Metric] | None = Field(None, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"metric '{self.metric}' is unknown; known are {', '.join(METRICS)}")
-        if self.task not in METRICS[self.metric].tasks:
-            fitting = ", ".join(name for name, metric in METRICS.items() if self.task in metric.tasks)
+        if self.metric != OWN and self.task not in metric_named(self.metric).tasks:
+            fitting = ", ".join(metrics_of(self.task))
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
         if (kind := self.folds.kind) in UNSTRATIFIED and self.task == "regression":
             raise ValueError(f"folds.kind = '{kind}' needs classes; a regression takes '{UNSTRATIFIED[kind]}'")
@@ -175,9 +177,21 @@ class Competition(StrictModel):
 
     @property
     def metric_of(self) -> Metric:
-        return METRICS[self.metric]
+        return self.own_metric or metric_named(self.metric)
+
+    @property
+    def metric_key(self) -> str:
+        """What of the metric decides a stage's output: its name, and one's own metric's source."""
+        return f"{self.metric} {self.metric_sha256}".rstrip()
 
 
 def read_competition(paths: Paths, name: str) -> Competition:
-    """input/<name>/competition.toml. Raises UserError naming file and key."""
-    return read_toml(Competition, paths.competition_file(name), name=name)
+    """input/<name>/competition.toml, and the metric.py beside it where `metric = "mine"`.
+
+    Raises UserError naming file and key.
+    """
+    competition = read_toml(Competition, paths.competition_file(name), name=name, metric_sha256="", own_metric=None)
+    if competition.metric != OWN:
+        return competition
+    metric, sha256 = read_own_metric(paths.input(name), competition.task)
+    return competition.model_copy(update={"own_metric": metric, "metric_sha256": sha256})

@@ -1,99 +1,47 @@
-"""Competition metrics. `score` is always higher-is-better; no direction flag travels further.
+"""Competition metrics by name. A new metric is a line in METRICS: it names the loss that heads minimize for it.
 
-A new metric is a line in METRICS: it names the loss that heads minimize for it.
+A metric with a parameter is written with it, as "quantile:0.9"; it is a line in FAMILIES.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn import metrics as sk
+from swapdae.competition.class_metrics import CLASS_METRICS, fbeta, map_at_k
+from swapdae.competition.metric import LOSSES, Array, Loss, Metric
+from swapdae.competition.regression_metrics import REGRESSION_METRICS, quantile
 
-Array = NDArray[Any]
-Loss = Literal["squared", "absolute", "log"]
-LOSSES: dict[str, tuple[Loss, ...]] = {  # that heads can minimize, by task
-    "regression": ("squared", "absolute"),
-    "binary": ("log",),
-    "multiclass": ("log",),
+__all__ = ["FAMILIES", "LOSSES", "METRICS", "OWN", "Array", "Loss", "Metric", "metric_named", "metrics_of"]
+
+OWN = "mine"  # is read from the competition's metric.py
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (*REGRESSION_METRICS, *CLASS_METRICS)}
+
+FAMILIES: dict[str, tuple[str, Callable[[str], Metric]]] = {  # an example's parameter, and parameter -> metric
+    "quantile": ("0.9", quantile),
+    "fbeta": ("2", fbeta),
+    "map": ("3", map_at_k),
 }
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A competition's metric, and the loss that heads minimize for it.
-
-    tasks: those it judges. function: (y, prediction) -> the figure that the competition prints. Predictions are (n,)
-    for regression and binary (probability of the higher label) and (n, n_classes) probabilities for multiclass, y
-    holding class numbers. takes_labels: whether it judges the likeliest class alone, so that a submission names that
-    class where it would else hold one probability. Raises ValueError for an unknown task, and for a loss that no head
-    minimizes for one of the tasks.
-    """
-
-    name: str
-    greater_is_better: bool
-    tasks: frozenset[str]
-    loss: Loss
-    function: Callable[[Array, Array], float]
-    takes_labels: bool = False
-
-    def __post_init__(self) -> None:
-        for task in sorted(self.tasks):
-            if task not in LOSSES:
-                raise ValueError(f"metric '{self.name}': task '{task}' is unknown; known are {', '.join(LOSSES)}")
-            if self.loss not in LOSSES[task]:
-                known = ", ".join(LOSSES[task])
-                raise ValueError(f"metric '{self.name}': loss '{self.loss}' does not fit {task}, which takes {known}")
-
-    def value(self, y: Array, prediction: Array) -> float:
-        """The figure that the competition prints."""
-        return float(self.function(y, prediction))
-
-    def score(self, y: Array, prediction: Array) -> float:
-        """The metric turned so that higher is better."""
-        return self.value_of(self.value(y, prediction))
-
-    def value_of(self, score: float) -> float:
-        """The metric's value from its score, and back: the one place where the sign turns."""
-        return score if self.greater_is_better else -score
+def metric_named(name: str) -> Metric:
+    """The metric of a name such as "rmse" or "quantile:0.9". Raises ValueError, naming the known ones."""
+    family, colon, parameter = name.partition(":")
+    if name in METRICS:
+        return METRICS[name]
+    if colon and family in FAMILIES:
+        return _of_family(family, parameter)
+    raise ValueError(f"metric '{name}' is unknown; known are {', '.join(_names())}, {OWN}")
 
 
-def _probabilities(prediction: Array) -> Array:
-    """Columns for both classes where only the higher label's probability is given; kept off 0 and 1."""
-    p = np.clip(np.asarray(prediction, dtype=np.float64), 1e-7, 1 - 1e-7)
-    if p.ndim == 1:
-        return np.column_stack([1 - p, p])
-    normalised: Array = p / p.sum(axis=1, keepdims=True)
-    return normalised
+def metrics_of(task: str) -> list[str]:
+    """Names of the metrics that judge a task, examples of those with a parameter among them."""
+    return [name for name in _names() if task in metric_named(name).tasks]
 
 
-def _auc(y: Array, prediction: Array) -> float:
-    if prediction.ndim == 1:
-        return float(sk.roc_auc_score(y, prediction))
-    labels = np.arange(prediction.shape[1])
-    return float(sk.roc_auc_score(y, _probabilities(prediction), multi_class="ovr", labels=labels))
+def _names() -> list[str]:
+    return [*METRICS, *(f"{family}:{example}" for family, (example, _) in FAMILIES.items())]
 
 
-def _logloss(y: Array, prediction: Array) -> float:
-    p = _probabilities(prediction)
-    return float(sk.log_loss(y, p, labels=np.arange(p.shape[1])))
-
-
-def _accuracy(y: Array, prediction: Array) -> float:
-    return float(np.mean(y == _probabilities(prediction).argmax(axis=1)))
-
-
-_REGRESSION = frozenset({"regression"})
-_CLASSES = frozenset({"binary", "multiclass"})
-
-METRICS: dict[str, Metric] = {
-    m.name: m
-    for m in (
-        Metric("rmse", False, _REGRESSION, "squared", sk.root_mean_squared_error),
-        Metric("mae", False, _REGRESSION, "absolute", sk.mean_absolute_error),
-        Metric("auc", True, _CLASSES, "log", _auc),
-        Metric("logloss", False, _CLASSES, "log", _logloss),
-        Metric("accuracy", True, _CLASSES, "log", _accuracy, takes_labels=True),
-    )
-}
+@cache
+def _of_family(family: str, parameter: str) -> Metric:
+    return FAMILIES[family][1](parameter)

@@ -8,6 +8,7 @@ import pandas as pd
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Competition
 from swapdae.competition.csv_file import ids_of, read_csv, write_csv
+from swapdae.competition.metric import labels_of, ranks_of
 from swapdae.competition.table import Array, Table, prediction_columns
 
 ROUNDING = 1e-6  # by which the weights of a blend may take a probability over 1
@@ -16,15 +17,20 @@ ROUNDING = 1e-6  # by which the weights of a blend may take a probability over 1
 def make_submission(table: Table, test_prediction: Array, competition: Competition) -> pd.DataFrame:
     """Predictions in the sample's order of ids and with its columns.
 
-    test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test. A sample of
-    one column takes labels for multiclass, and for a metric of labels (accuracy).
+    test_prediction: (n_test,), or (n_test, n_classes) for multiclass, in the order of table.test; or what was decided
+    of it, (n_test,) class numbers. A sample of one column takes labels for multiclass and for a metric of labels (whole
+    numbers for regression), and the k likeliest labels, in one text, for a metric of ranks.
     """
     names = prediction_columns(table.sample, table.classes, "the sample submission")
     id_ = table.sample.columns[0]
     prediction = test_prediction[pd.Index(table.test_ids).get_indexer(pd.Index(table.sample[id_]))]
-    if _takes_labels(table.sample, competition):
-        p = np.column_stack([1 - prediction, prediction]) if prediction.ndim == 1 else prediction
-        prediction = np.array(table.classes)[p.argmax(axis=1)]
+    metric, classes = competition.metric_of, np.array(table.classes)
+    if metric.wants == "ranks":
+        prediction = np.array([" ".join(row) for row in classes[ranks_of(prediction, metric.k)]])
+    elif _takes_labels(table.sample, competition):
+        prediction = classes[labels_of(table.y.astype(np.int64), prediction)]
+    elif metric.wants == "labels" and competition.task == "regression":
+        prediction = np.rint(prediction).astype(np.int64)
     columns = dict(zip(names, prediction.reshape(len(prediction), -1).T, strict=True))
     frame = pd.DataFrame({id_: table.sample[id_], **columns})
     return frame[table.sample.columns]
@@ -84,7 +90,9 @@ def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) 
 
 def _takes_labels(sample: pd.DataFrame, competition: Competition) -> bool:
     """Whether the one prediction column holds class labels instead of numbers."""
-    several = competition.task == "multiclass" or competition.metric_of.takes_labels
+    if competition.task == "regression":
+        return False
+    several = competition.task == "multiclass" or competition.metric_of.wants == "labels"
     return several and len(sample.columns) == 2
 
 

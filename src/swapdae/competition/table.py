@@ -14,6 +14,7 @@ from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
 from swapdae.competition.csv_file import cell_error, ids_of, read_csv
 from swapdae.competition.fold_columns import fold_by, no_features
+from swapdae.competition.metric_checks import check_sample, check_target
 
 Array = NDArray[Any]
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
@@ -101,6 +102,8 @@ def read_table(competition: Competition, directory: Path) -> Table:
     _check_ids(frames, id_)
 
     y, classes = _target(train[target], competition.task, train_file)
+    check_target(competition.metric_of, train[target], y, classes, train_file)
+    check_sample(competition.metric_of, sample, sample_file)
     columns = _columns(train, test, competition, train_file)
     sample[id_] = ids_of(sample[id_])
     _check_sample(sample, competition.task, classes, sample_file)

@@ -13,10 +13,10 @@ from swapdae.heads import catboost, lightgbm, mlp, ridge, xgboost
 from swapdae.modelling.head import Head
 
 HEADS: dict[str, Head] = {
-    "ridge": Head("ridge", ridge.Params, ridge.make, ridge.space),
+    "ridge": Head("ridge", ridge.Params, ridge.make, ridge.space, instead=ridge.INSTEAD),
     "lightgbm": Head("lightgbm", lightgbm.Params, lightgbm.make, lightgbm.space),
-    "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space),
-    "catboost": Head("catboost", catboost.Params, catboost.make, catboost.space),
+    "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space, instead=xgboost.INSTEAD),
+    "catboost": Head("catboost", catboost.Params, catboost.make, catboost.space, instead=catboost.INSTEAD),
     "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space, uses_device=True),
 }
 

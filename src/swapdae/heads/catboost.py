@@ -10,6 +10,7 @@ from pydantic import Field
 
 from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
+from swapdae.competition.metric import Loss
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -36,14 +37,21 @@ class Params(StrictModel):
 OBJECTIVES = {  # what is minimized, and what early stopping watches
     ("regression", "squared"): {"loss_function": "RMSE"},
     ("regression", "absolute"): {"loss_function": "MAE"},
+    ("regression", "relative"): {"loss_function": "MAPE"},  # takes a target within 1 of 0 as 1
+    ("regression", "poisson"): {"loss_function": "Poisson"},
+    ("regression", "gamma"): {"loss_function": "Tweedie:variance_power=1.9"},
     ("binary", "log"): {"loss_function": "Logloss"},
     ("multiclass", "log"): {"loss_function": "MultiClass"},
 }
+INSTEAD: dict[Loss, str] = {"gamma": "Tweedie deviance of power 1.9"}
+LOGARITHMS = ("poisson", "gamma")  # losses whose model is one of the logarithm, which starts from 0: a mean of 1
 
 
 def objective(view: FoldView) -> dict[str, Any]:
     """The view's task and loss in CatBoost's options."""
     classes = {"classes_count": view.n_classes} if view.task == "multiclass" else {}
+    if view.loss == "quantile":
+        return {"loss_function": f"Quantile:alpha={view.level}"}
     return OBJECTIVES[view.task, view.loss] | classes
 
 
@@ -78,7 +86,8 @@ class CatBoostModel:
     def fit(self, view: FoldView) -> None:
         from catboost import CatBoost
 
-        self._native, self._task = view.native(), view.task
+        self._native, self._task, self._is_log = view.native(), view.task, view.loss in LOGARITHMS
+        self._scale = float(view.y.mean()) if self._is_log else 1.0
         fit, stop = view.split
         self._model = CatBoost(
             {
@@ -91,14 +100,17 @@ class CatBoostModel:
                 "allow_writing_files": False,
             }
         )
-        watched = _pool(self._native, view.train[stop], view.y[stop])
-        pool = _pool(self._native, view.train[fit], view.y[fit])
+        y = view.y / self._scale if self._is_log else view.y
+        watched = _pool(self._native, view.train[stop], y[stop])
+        pool = _pool(self._native, view.train[fit], y[fit])
         with DeferredSignals() as signals:
             self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
-        kind = "RawFormulaVal" if self._task == "regression" else "Probability"
+        kind = "Probability" if self._task != "regression" else "Exponent" if self._is_log else "RawFormulaVal"
         prediction = np.asarray(self._model.predict(_pool(self._native, rows), prediction_type=kind))
+        if self._is_log:
+            return prediction * self._scale
         return prediction[:, 1] if self._task == "binary" else prediction
 
 

@@ -37,6 +37,10 @@ class Params(StrictModel):
 OBJECTIVES = {  # what is minimized, and what early stopping watches
     ("regression", "squared"): {"objective": "regression", "metric": "l2"},
     ("regression", "absolute"): {"objective": "regression_l1", "metric": "l1"},
+    ("regression", "relative"): {"objective": "mape", "metric": "mape"},  # takes a target within 1 of 0 as 1
+    ("regression", "quantile"): {"objective": "quantile", "metric": "quantile"},
+    ("regression", "poisson"): {"objective": "poisson", "metric": "poisson"},
+    ("regression", "gamma"): {"objective": "gamma", "metric": "gamma"},
     ("binary", "log"): {"objective": "binary", "metric": "binary_logloss"},
     ("multiclass", "log"): {"objective": "multiclass", "metric": "multi_logloss"},
 }
@@ -45,7 +49,8 @@ OBJECTIVES = {  # what is minimized, and what early stopping watches
 def objective(view: FoldView) -> dict[str, Any]:
     """The view's task and loss in LightGBM's options."""
     classes = {"num_class": view.n_classes} if view.task == "multiclass" else {}
-    return OBJECTIVES[view.task, view.loss] | classes
+    level = {"alpha": view.level} if view.loss == "quantile" else {}
+    return OBJECTIVES[view.task, view.loss] | classes | level
 
 
 class LightGBMModel:

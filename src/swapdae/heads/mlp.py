@@ -47,7 +47,7 @@ class MLPModel:
         params, device = self._params, resolve_device(view.device)
         fit, stop = ((view.train[part], view.y[part]) for part in view.split)
         config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
-        objective = Objective.of(fit[1], view.task, view.n_classes, view.loss)
+        objective = Objective.of(fit[1], view.task, view.n_classes, view.loss, view.level)
         if not params.fine_tune:
             self._fitted = fit_mlp(view.dense(), fit, stop, objective, config, seed=self._seed, device=device)
             return

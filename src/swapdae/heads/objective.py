@@ -13,24 +13,32 @@ from swapdae.competition.config import Task
 from swapdae.competition.metrics import Loss
 
 Array = NDArray[Any]
+LOGARITHMS = ("poisson", "gamma")  # losses of a logarithm
+FARTHEST = 20.0  # from the mean, in logarithms, that a prediction may lie
 
 
 @dataclass(frozen=True)
 class Objective:
-    """loss_name: what the metric asks for; it tells a regression's two losses apart. mean, deviation: of a regression's
-    target on the rows that are fitted on; else 0 and 1."""
+    """loss_name: what the metric asks for; it tells a regression's losses apart. mean, deviation: what a regression's
+    target is shifted and scaled by, of the rows that are fitted on; else 0 and 1. level: of the loss "quantile".
+
+    The outputs of "poisson" and "gamma" are logarithms, so their targets are scaled to a mean of 1 and not shifted.
+    """
 
     task: Task
     n_classes: int
     loss_name: Loss
     mean: float
     deviation: float
+    level: float = 0.5
 
     @staticmethod
-    def of(y: Array, task: Task, n_classes: int, loss_name: Loss) -> "Objective":
+    def of(y: Array, task: Task, n_classes: int, loss_name: Loss, level: float = 0.5) -> "Objective":
         """y: the targets of the rows that are fitted on."""
         mean, deviation = (float(y.mean()), float(y.std()) or 1.0) if task == "regression" else (0.0, 1.0)
-        return Objective(task, n_classes, loss_name, mean, deviation)
+        if loss_name in LOGARITHMS:
+            mean, deviation = 0.0, float(y.mean()) or 1.0
+        return Objective(task, n_classes, loss_name, mean, deviation, level)
 
     @property
     def d_out(self) -> int:
@@ -50,10 +58,25 @@ class Objective:
         each = y[:, None].expand(output.shape[:2])
         if self.task == "binary":
             return F.binary_cross_entropy_with_logits(output[..., 0], each)
-        return F.l1_loss(output[..., 0], each) if self.loss_name == "absolute" else F.mse_loss(output[..., 0], each)
+        return self._regression_loss(output[..., 0], each)
+
+    def _regression_loss(self, output: Tensor, y: Tensor) -> Tensor:
+        if self.loss_name == "absolute":
+            return F.l1_loss(output, y)
+        if self.loss_name == "relative":
+            return ((output - y).abs() * self.deviation / (y * self.deviation + self.mean).abs()).mean()
+        if self.loss_name == "quantile":
+            return torch.maximum(self.level * (y - output), (self.level - 1) * (y - output)).mean()
+        if self.loss_name == "poisson":
+            return F.poisson_nll_loss(output, y)
+        if self.loss_name == "gamma":
+            return (output + y * torch.exp(-output)).mean()
+        return F.mse_loss(output, y)
 
     def prediction(self, output: Tensor) -> Tensor:
         """(batch,) or (batch, n_classes): the mean over members, in the target's own units."""
+        if self.loss_name in LOGARITHMS:
+            return output[..., 0].clamp(-FARTHEST, FARTHEST).exp().mean(dim=1) * self.deviation
         if self.task == "regression":
             return output.mean(dim=1)[:, 0] * self.deviation + self.mean
         if self.task == "binary":

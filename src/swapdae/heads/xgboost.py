@@ -8,6 +8,7 @@ from pydantic import Field
 
 from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
+from swapdae.competition.metric import Loss
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -31,15 +32,21 @@ class Params(StrictModel):
 OBJECTIVES = {  # what is minimized, and what early stopping watches
     ("regression", "squared"): {"objective": "reg:squarederror", "eval_metric": "rmse"},
     ("regression", "absolute"): {"objective": "reg:absoluteerror", "eval_metric": "mae"},
+    ("regression", "relative"): {"objective": "reg:absoluteerror", "eval_metric": "mape"},
+    ("regression", "quantile"): {"objective": "reg:quantileerror", "eval_metric": "quantile"},
+    ("regression", "poisson"): {"objective": "count:poisson", "eval_metric": "poisson-nloglik"},
+    ("regression", "gamma"): {"objective": "reg:gamma", "eval_metric": "gamma-nloglik"},
     ("binary", "log"): {"objective": "binary:logistic", "eval_metric": "logloss"},
     ("multiclass", "log"): {"objective": "multi:softprob", "eval_metric": "mlogloss"},
 }
+INSTEAD: dict[Loss, str] = {"relative": "absolute error"}
 
 
 def objective(view: FoldView) -> dict[str, Any]:
     """The view's task and loss in XGBoost's options."""
     classes = {"num_class": view.n_classes} if view.task == "multiclass" else {}
-    return OBJECTIVES[view.task, view.loss] | classes
+    level = {"quantile_alpha": view.level} if view.loss == "quantile" else {}
+    return OBJECTIVES[view.task, view.loss] | classes | level
 
 
 def _columns(native: Native) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scipy.optimize import nnls
 
 from swapdae.competition.metrics import Metric
 from swapdae.encoding.one_hot import one_hot
+from swapdae.modelling.decision import Decision, decided, fit_decision
 
 Array = NDArray[Any]
 STEPS = 40  # of hill climbing at most: weights are multiples of 1/40 or coarser
@@ -60,7 +61,7 @@ def hill_climb_weights(oofs: Array, y: Array, metric: Metric) -> Array:
 
 
 METHODS: dict[str, Callable[[Array, Array, Metric], Array]] = {
-    "nnls": lambda oofs, y, metric: nnls_weights(oofs, y),
+    "nnls": lambda oofs, y, metric: nnls_weights(metric.to_fit(oofs), metric.to_fit(y)),
     "hill_climb": hill_climb_weights,
 }
 
@@ -85,6 +86,7 @@ class Blend:
     """method, weights: fitted on all rows predicted. oof: blended by `weights`; score: of it, in-sample.
 
     oof_cross_fitted: each fold blended by weights of the other folds' rows; scores: its score, by method.
+    decision: fitted on `oof`. Where the metric wants labels, `scores` are of labels decided fold by fold.
     """
 
     method: str
@@ -93,6 +95,7 @@ class Blend:
     score: float
     oof_cross_fitted: Array
     scores: dict[str, float]
+    decision: Decision
 
     @property
     def score_cross_fitted(self) -> float:
@@ -114,8 +117,15 @@ def fit_blend(oofs: Array | Sequence[Array], y: Array, folds: Array, metric: Met
         return cross_fitted_blend(stacked, y, folds, lambda oofs, y: METHODS[method](oofs, y, metric))
 
     blended = {method: crossed(method) for method in METHODS}
-    scores = {name: metric.score(y[predicted], oof[predicted]) for name, oof in blended.items()}
+
+    def judged(oof: Array) -> float:
+        """Of labels decided fold by fold, where the metric wants labels."""
+        return metric.score(y[predicted], decided(metric, y, oof, folds)[predicted])
+
+    scores = {name: judged(oof) for name, oof in blended.items()}
     method = max(scores, key=scores.__getitem__)
     weights = METHODS[method](stacked[:, predicted], y[predicted], metric)
     oof = combine(stacked, weights)
-    return Blend(method, weights, oof, metric.score(y[predicted], oof[predicted]), blended[method], scores)
+    decision = fit_decision(metric, y[predicted], oof[predicted])
+    score = metric.score(y[predicted], decision.decide(oof[predicted]))
+    return Blend(method, weights, oof, score, blended[method], scores, decision)

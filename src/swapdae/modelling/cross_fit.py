@@ -16,10 +16,12 @@ from swapdae.competition.fold_rows import Folds
 from swapdae.competition.metrics import Loss, Metric
 from swapdae.competition.stop_rows import draw, split
 from swapdae.encoding.one_hot import one_hot
+from swapdae.modelling.decision import decided
 from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
+TO_LOG: dict[str, Callable[[Array], Array]] = {"poisson": np.log1p, "gamma": np.log}  # ridge fits these instead
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,8 @@ class FoldView:
     """What a head may see of one fold. It holds targets of the train rows only.
 
     train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
-    numbers for classes. loss: what the metric has heads minimize. native, dense: the fold's features of all rows.
+    numbers for classes, on the scale that heads fit. loss: what the metric has heads minimize; level: the quantile of
+    the loss "quantile". native, dense: the fold's features of all rows.
     ridge: alphas -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
     of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
     not one's alone. groups, times: (len(train),) or None, and gap: of `train`, see Folds.
@@ -50,6 +53,7 @@ class FoldView:
     groups: Array | None = None
     times: Array | None = None
     gap: float = 0.0
+    level: float = 0.5
 
     @cached_property
     def split(self) -> tuple[Array, Array]:
@@ -101,10 +105,16 @@ class Problem:
         return self.folds.n_folds
 
     @cached_property
+    def fitted_y(self) -> Array:
+        """(n_train,) targets on the scale that heads fit."""
+        return self.metric.to_fit(self.y)
+
+    @cached_property
     def moments(self) -> FoldMoments:
-        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets."""
-        many = self.task == "multiclass"
-        targets = one_hot(self.y, self.n_classes) if many else self.y
+        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets, those of a deviance
+        logarithms."""
+        to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
+        targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
         return FoldMoments(self.features.dense, targets, self.folds, self.features.shared, n_penalties=self.n_penalties)
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
@@ -118,10 +128,11 @@ class Problem:
             train=train,
             held_out=folds.out(fold),
             test=np.arange(len(self.y), len(self.y) + self.n_test),
-            y=self.y[train],
+            y=self.fitted_y[train],
             task=self.task,
             n_classes=self.n_classes,
-            loss=self.metric.loss,
+            loss=self.metric.loss_of(self.task),
+            level=self.metric.level,
             seed=self.seed,
             device=self.device,
             native=partial(self.features.native, fold),
@@ -139,7 +150,8 @@ class CrossFit:
     """oof: (n_train,) or (n_train, n_classes), the mean over repeats; NaN in rows that no fold holds out. test: mean
     over the folds' models; None if not asked for.
 
-    score: the metric's score of all rows predicted. fold_scores: each fold's, NaN where a fold lacks a class.
+    score: the metric's score of all rows predicted, of labels decided fold by fold if the metric wants labels.
+    fold_scores: each fold's, NaN where a fold lacks a class.
     """
 
     oof: Array
@@ -159,7 +171,8 @@ def cross_fit(
 ) -> CrossFit:
     """Fits a fresh model make(fold) per fold, each predicting the fold's held-out rows and all test rows.
 
-    on_fold: called with the fold and its score after each; may raise to stop. name: the head's, for messages.
+    on_fold: called with the fold and its score after each, of the plainest labels if the metric wants labels; may raise
+    to stop. name: the head's, for messages.
     Raises FloatingPointError on a prediction that is not finite, ValueError on one of the wrong shape.
     """
     width = (problem.n_classes,) if problem.task == "multiclass" else ()
@@ -170,15 +183,20 @@ def cross_fit(
         view, model = problem.view(fold, tune_rows), make(fold)
         model.fit(view)
         where = f"head '{name or type(model).__name__}', fold {fold}"
-        prediction = _checked(model.predict(view.held_out), (len(view.held_out), *width), where)
+        held_out = problem.metric.from_fit(model.predict(view.held_out))
+        prediction = _checked(held_out, (len(view.held_out), *width), where)
         oof[view.held_out] += prediction / problem.folds.repeats
         if test is not None and problem.n_test:
-            test += _checked(model.predict(view.test), test.shape, where) / problem.n_folds
+            of_test = problem.metric.from_fit(model.predict(view.test))
+            test += _checked(of_test, test.shape, where) / problem.n_folds
         scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction))
         if on_fold is not None:
             on_fold(fold, scores[-1])
-    predicted = problem.folds.predicted
-    return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y[predicted], oof[predicted]))
+    metric, labels, predicted = problem.metric, problem.folds.labels, problem.folds.predicted
+    judged = decided(metric, problem.y, oof, labels)[predicted]
+    if metric.wants == "labels":
+        scores = [metric.value_of(value) for value in fold_values(metric, problem.y, oof, labels)]
+    return CrossFit(oof, test, tuple(scores), metric.score(problem.y[predicted], judged))
 
 
 def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
@@ -190,8 +208,11 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
 
 
 def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array) -> Array:
-    """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class. folds:
-    (n,) of which -1 is none."""
+    """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class.
+
+    folds: (n,) of which -1 is none. Where the metric wants labels, they are decided by the other folds' rows.
+    """
+    prediction = decided(metric, y, prediction, folds)
     held_out = [folds == fold for fold in np.unique(folds[folds >= 0])]
     return np.array([metric.value_of(_fold_score(metric, y[rows], prediction[rows])) for rows in held_out])
 

@@ -1,10 +1,11 @@
 """What every head's file offers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from swapdae.base.models import StrictModel
+from swapdae.competition.metric import Loss
 from swapdae.modelling.cross_fit import Model
 
 
@@ -24,7 +25,8 @@ class Head:
 
     params: its model of hyperparameters; the defaults are strong. make: (params, seed) -> an unfitted model of one
     fold. space: (trial, start) -> params drawn by the trial; what is not searched is as in `start`. uses_device:
-    whether it runs on the run's device, which may be a GPU; else on the CPU.
+    whether it runs on the run's device, which may be a GPU; else on the CPU. instead: the losses that it cannot
+    minimize, and what it minimizes instead.
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Head:
     make: Callable[[Any, int], Model]
     space: Callable[[Trial, Any], StrictModel]
     uses_device: bool = False
+    instead: Mapping[Loss, str] = field(default_factory=dict)
 
     def factory(self, params: StrictModel, seed: int) -> Callable[[int], Model]:
         """fold -> a fresh model, as cross_fit takes it."""

@@ -16,6 +16,7 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import sha256_of
 from swapdae.base.text import markdown_table
 from swapdae.modelling.cross_fit import fold_values
+from swapdae.modelling.decision import decided
 from swapdae.modelling.paired import paired_difference, unpaired_difference
 from swapdae.pipeline.data import FOLDS_CSV, LABELS
 from swapdae.pipeline.run import Run
@@ -55,7 +56,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
         scores = scores_of(run)
         found[run.experiment.name] = {
             "heads": {name: head["oof"] for name, head in scores["heads"].items()},
-            "blend": metric.value(y, mine),
+            "blend": metric.value(y, decided(metric, y, mine, folds)),
             "public": scores["blend"]["public"],
             "private": scores["blend"]["private"],
             "folds": values.tolist(),

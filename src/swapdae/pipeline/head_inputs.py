@@ -15,7 +15,7 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
         "head": {"kind": head.kind, "features": list(head.features)},
         "scope": [dae.scope, dae.test_rows],
         "folds": run.competition.folds.model_dump(mode="json"),
-        "metric": run.competition.metric,
+        "metric": run.competition.metric_key,
         "seed": run.experiment.seed,
     }
     code = (f"heads.{head.kind}", "modelling.cross_fit", "competition.folds", "pipeline.feature_store")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from swapdae.base.text import shortened
 from swapdae.competition.metrics import Metric
 from swapdae.modelling.blend import cross_fitted_blend, nnls_weights
+from swapdae.modelling.decision import decided
 from swapdae.report.drawing import bars, bars_height, matrix, picture
 from swapdae.report.page import Picture, Section, left_out
 from swapdae.report.stage_results import StageResults
@@ -65,7 +66,8 @@ def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric) -> list[f
     """
 
     def score(chosen: Array) -> float:
-        return metric.score(y, cross_fitted_blend(chosen, y, folds, nnls_weights))
+        blended = cross_fitted_blend(chosen, y, folds, nnls_weights)
+        return metric.score(y, decided(metric, y, blended, folds))
 
     whole = score(oofs)
     return [whole - score(np.delete(oofs, i, axis=0)) for i in range(len(oofs))]

@@ -39,6 +39,8 @@ def _fold_column(run: Run) -> dict[str, Any]:
 def _fetch(run: Run) -> None:
     """Fetch what is not there yet. Files in place need no host and no credentials."""
     ensure_files(run.competition, run.input, run.say)
+    if sha256 := run.competition.metric_sha256:
+        run.say(f"{NAME}: the metric is your own, metric.py with sha256 {sha256[:12]}")
 
 
 def _body(run: Run) -> dict[str, Any]:

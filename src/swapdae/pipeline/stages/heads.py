@@ -46,6 +46,9 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     np.save(scratch.out / "test.npy", np.asarray(fitted.test))
     value = metric.value_of(fitted.score)
     run.say(f"{NAME}/{name}: out-of-fold {metric.name} {value:.5f}")
+    loss = metric.loss_of(run.competition.task)
+    if loss in head.instead:
+        run.say(f"{NAME}/{name}: fits {head.instead[loss]}, for {head.kind} has no {loss} loss")
     return {
         **({"device": run.device_text()} if head.uses_device else {}),
         metric.name: value,
@@ -53,6 +56,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": list(config.features),
         "params": params.model_dump(mode="json"),
+        **({"instead_of_loss": {loss: head.instead[loss]}} if loss in head.instead else {}),
     }
 
 

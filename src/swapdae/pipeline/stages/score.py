@@ -18,17 +18,21 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             NAME,
             lambda scratch: _body(run),
             reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
-            config={"host": run.competition.host, "metric": run.competition.metric},
+            config={"host": run.competition.host, "metric": run.competition.metric_key},
             code=("competition.submission", f"competition.hosts.{run.competition.host}"),
         )
     ]
 
 
 def _body(run: Run) -> dict[str, Any]:
-    host = host_of(run.competition)
+    from swapdae.modelling.decision import fit_decision
+
+    host, metric, y = host_of(run.competition), run.competition.metric_of, run.data.table.y
     scores = {}
     for stage in [*(f"heads/{name}" for name in run.experiment.heads), "blend"]:
-        submission = make_submission(run.data.table, run.array(stage, "test.npy"), run.competition)
+        decision = fit_decision(metric, y, run.array(stage, "oof.npy"))
+        test = decision.decide(run.array(stage, "test.npy"))
+        submission = make_submission(run.data.table, test, run.competition)
         score = host.score(run.competition, submission)
         scores[stage.removeprefix("heads/")] = {"public": score.public, "private": score.private}
     return scores

@@ -74,7 +74,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             config={
                 "options": effort.model_dump(mode="json", exclude={"seeds"}),
                 "folds": run.competition.folds.model_dump(mode="json"),
-                "metric": run.competition.metric,
+                "metric": run.competition.metric_key,
                 "seed": run.experiment.seed,
                 "heads": {kind: _params(run, kind).model_dump(mode="json") for kind in REFITTED.values()},
             },

@@ -51,7 +51,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
                 "options": effort.model_dump(mode="json", exclude={"trials"}),
                 "dae": run.experiment.dae.decisive(),
                 "folds": run.competition.folds.model_dump(mode="json"),
-                "metric": run.competition.metric,
+                "metric": run.competition.metric_key,
                 "seed": run.experiment.seed,
             },
             effort={"trials": effort.trials},
