@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.encoding.encoder import Codes, Layout, encode
-from swapdae.experiment.config import View
 from swapdae.modelling.cross_fit import Problem
-from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, RowNumbers
+from swapdae.modelling.features import FeatureSet, JoinedFeatures, Pretrained, RowNumbers
+from swapdae.modelling.views import Source, make_view
 from swapdae.pipeline.run import Run
 
 
@@ -73,16 +73,29 @@ class FeatureStore:
         table = self.run.data.table
         return encode(self.run.data.frame, self.rows[k], table.categorical, table.numerical)
 
-    def view(self, name: View) -> FeatureSet:
-        """One view of all rows, train then test."""
-        if name == "dae":
-            return FileFeatures(self.dae_files, name)
-        if name == "dae_selected":
-            return FileFeatures(self.selected_files, name)
-        table = self.run.data.table
-        return RawFeatures(self.run.data.frame, table.categorical, table.numerical, self.rows)
+    @cached_property
+    def source(self) -> Source:
+        """What the views are made from."""
+        data, table = self.run.data, self.run.data.table
+        files = {"dae": lambda: self.dae_files, "dae_selected": lambda: self.selected_files}
+        return Source(
+            frame=data.frame,
+            categorical=table.categorical,
+            numerical=table.numerical,
+            y=table.y,
+            n_classes=len(table.classes),
+            label_free=self.rows,
+            training=[np.flatnonzero(data.folds != k) for k in range(int(data.folds.max()) + 1)],
+            seed=self.run.experiment.seed,
+            files=lambda view: files[view](),
+            own=self.run.own,
+        )
 
-    def views(self, names: Sequence[View]) -> FeatureSet:
+    def view(self, name: str) -> FeatureSet:
+        """One view of all rows, train then test."""
+        return make_view(name, self.source)
+
+    def views(self, names: Sequence[str]) -> FeatureSet:
         """Several views side by side."""
         parts = [self.view(name) for name in names]
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
@@ -96,7 +109,7 @@ class FeatureStore:
         weights = self.run.directory("dae") / f"training_{k}" / "model.safetensors"
         return Pretrained(codes, layout, self.run.experiment.dae, partial(load_weights, weights))
 
-    def problem(self, names: Sequence[View], *, n_penalties: int = 1) -> Problem:
+    def problem(self, names: Sequence[str], *, n_penalties: int = 1) -> Problem:
         """Views with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
         run, data = self.run, self.run.data
         last = self.n_autoencoders - 1

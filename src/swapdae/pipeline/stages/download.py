@@ -22,7 +22,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
                 "competition": run.competition.model_dump(mode="json", include=fields),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
-            files=lambda: file_hashes(run.competition, run.input),
+            files=lambda: file_hashes(run.competition, run.input) | _own_hash(run),
             code=("competition.table", "competition.folds"),
             prepare=lambda: _fetch(run),
         )
@@ -32,6 +32,11 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 def _fetch(run: Run) -> None:
     """Fetch what is not there yet. Files in place need no host and no credentials."""
     ensure_files(run.competition, run.input, run.say)
+
+
+def _own_hash(run: Run) -> dict[str, str]:
+    """Of the file that adds columns to the table."""
+    return {run.own.file.name: run.own.sha256} if run.own is not None and run.own.make is not None else {}
 
 
 def _body(run: Run) -> dict[str, Any]:
