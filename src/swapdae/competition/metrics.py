@@ -35,7 +35,7 @@ class Metric:
     greater_is_better: bool
     tasks: frozenset[str]
     loss: Loss
-    function: Callable[[Array, Array], float]
+    function: Callable[..., float]
     takes_labels: bool = False
 
     def __post_init__(self) -> None:
@@ -46,13 +46,13 @@ class Metric:
                 known = ", ".join(LOSSES[task])
                 raise ValueError(f"metric '{self.name}': loss '{self.loss}' does not fit {task}, which takes {known}")
 
-    def value(self, y: Array, prediction: Array) -> float:
-        """The figure that the competition prints."""
-        return float(self.function(y, prediction))
+    def value(self, y: Array, prediction: Array, weights: Array | None = None) -> float:
+        """The figure that the competition prints. weights: (n,), a row of weight 2 counts as two."""
+        return float(self.function(y, prediction, **({} if weights is None else {"sample_weight": weights})))
 
-    def score(self, y: Array, prediction: Array) -> float:
+    def score(self, y: Array, prediction: Array, weights: Array | None = None) -> float:
         """The metric turned so that higher is better."""
-        return self.value_of(self.value(y, prediction))
+        return self.value_of(self.value(y, prediction, weights))
 
     def value_of(self, score: float) -> float:
         """The metric's value from its score, and back: the one place where the sign turns."""
@@ -68,20 +68,22 @@ def _probabilities(prediction: Array) -> Array:
     return normalised
 
 
-def _auc(y: Array, prediction: Array) -> float:
+def _auc(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
     if prediction.ndim == 1:
-        return float(sk.roc_auc_score(y, prediction))
+        return float(sk.roc_auc_score(y, prediction, sample_weight=sample_weight))
     labels = np.arange(prediction.shape[1])
-    return float(sk.roc_auc_score(y, _probabilities(prediction), multi_class="ovr", labels=labels))
+    return float(
+        sk.roc_auc_score(y, _probabilities(prediction), multi_class="ovr", labels=labels, sample_weight=sample_weight)
+    )
 
 
-def _logloss(y: Array, prediction: Array) -> float:
+def _logloss(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
     p = _probabilities(prediction)
-    return float(sk.log_loss(y, p, labels=np.arange(p.shape[1])))
+    return float(sk.log_loss(y, p, labels=np.arange(p.shape[1]), sample_weight=sample_weight))
 
 
-def _accuracy(y: Array, prediction: Array) -> float:
-    return float(np.mean(y == _probabilities(prediction).argmax(axis=1)))
+def _accuracy(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
+    return float(np.average(y == _probabilities(prediction).argmax(axis=1), weights=sample_weight))
 
 
 _REGRESSION = frozenset({"regression"})

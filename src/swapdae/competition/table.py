@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
 from swapdae.competition.csv_file import cell_error, ids_of, read_csv
+from swapdae.competition.weights import weights_of
 
 Array = NDArray[Any]
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
@@ -25,6 +26,7 @@ class Table:
     train, test: features, `categorical` (str) then `numerical` (float64); NaN where missing, never inf.
     y (n_train,): float64 in regression, else int64 numbers into `classes`, the labels in sorted order.
     sample: the sample submission, whose ids are those of test in any order; its first column is the id.
+    weights: (n_train,) >= 0, where the competition weighs its rows.
     """
 
     train: pd.DataFrame
@@ -36,6 +38,7 @@ class Table:
     y: Array
     classes: tuple[str, ...]
     sample: pd.DataFrame
+    weights: Array | None = None
 
     @property
     def n_train(self) -> int:
@@ -65,7 +68,8 @@ class Table:
     def subset(self, rows: Array) -> "Table":
         """The same table with only these train rows, (n,) row numbers; test and classes stay."""
         train = self.train.iloc[rows].reset_index(drop=True)
-        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows], weights=weights)
 
     def summary(self) -> dict[str, Any]:
         """What a report says of the table; only columns with something to say are named."""
@@ -83,12 +87,16 @@ class Table:
 
 def read_table(competition: Competition, directory: Path) -> Table:
     """The table of the CSVs in `directory`. Raises UserError naming file, and line and column if any."""
-    id_, target, named = competition.id, competition.target, competition.columns
+    id_, target, named = competition.id, competition.target, competition.kinds
     train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
     expected = [id_, *([] if named == "auto" else (*named.categorical, *named.numerical))]
     train = read_csv(train_file, [*expected, target], "download")
     test = read_csv(test_file, expected, "download")
     sample = read_csv(sample_file, [id_, target], "download")
+    weight, weights = competition.weight, None
+    if weight is not None:
+        weights = weights_of(train, weight, train_file)
+        train, test = (cells.drop(columns=weight, errors="ignore") for cells in (train, test))
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
     _check_ids(frames, id_)
@@ -107,6 +115,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         y=y,
         classes=classes,
         sample=sample,
+        weights=weights,
     )
     if len(table.constant) == len(table.train.columns):
         raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
@@ -117,7 +126,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
 
 
 def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
-    id_, target, named = competition.id, competition.target, competition.columns
+    id_, target, named = competition.id, competition.target, competition.kinds
     (train_file, train), (test_file, test), _ = frames.items()
     for cells, file, needed in ((train, train_file, (id_, target)), (test, test_file, (id_,))):
         if lacking := [column for column in needed if column not in cells]:
@@ -214,8 +223,8 @@ def _is_free_text(cells: pd.Series) -> bool:
 
 def _columns(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Columns:
     """Categorical and numerical columns; "auto" calls numerical what is numbers in both files."""
-    if isinstance(competition.columns, Columns):
-        return competition.columns
+    if isinstance(competition.kinds, Columns):
+        return competition.kinds
     features = [column for column in train.columns if column not in (competition.id, competition.target)]
     wrong = {column: any(_numbers(cells[column])[1].any() for cells in (train, test)) for column in features}
     categorical = tuple(column for column in features if wrong[column])

@@ -4,9 +4,17 @@ Defaults are the shipped result, so an experiment's TOML holds only what differs
 experiment's name.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.models import Name, StrictModel, entry, read_toml
@@ -34,7 +42,8 @@ class HeadConfig(StrictModel):
     features: the views that stand side by side, of modelling/views.py.
     trials: finished trials of its tuning; 0: none. params: where tuning starts and, with trials = 0, what is fitted;
     keys are those of the kind's Params. tune_rows: rows a trial may use (None: all); the head itself is always fitted
-    on all.
+    on all. class_weight: what it weighs rows by, of each class by its label, or "balanced": all classes of a fold's
+    training part weigh alike.
     """
 
     kind: str
@@ -42,6 +51,7 @@ class HeadConfig(StrictModel):
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}
     tune_rows: int | None = Field(None, ge=100)
+    class_weight: Literal["balanced"] | dict[str, PositiveFloat] | None = None
 
     @field_validator("kind")
     @classmethod

@@ -47,7 +47,9 @@ def objective(view: FoldView) -> dict[str, Any]:
     return OBJECTIVES[view.task, view.loss] | classes
 
 
-def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "Pool":
+def _pool(
+    native: Native, rows: RowNumbers, y: NDArray[Any] | None = None, weights: NDArray[Any] | None = None
+) -> "Pool":
     """Categories must come as integers, so a frame rather than one matrix of floats."""
     from catboost import Pool
 
@@ -55,7 +57,7 @@ def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "P
     parts = [native.x_cat[rows], *(block[rows].astype(np.float32) for block in native.x_num)]
     frame = pd.concat([pd.DataFrame(part) for part in parts], axis=1)
     frame.columns = pd.RangeIndex(frame.shape[1])
-    return Pool(frame, label=y, cat_features=list(range(n_cat)))
+    return Pool(frame, label=y, weight=weights, cat_features=list(range(n_cat)))
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class CatBoostModel:
                 "allow_writing_files": False,
             }
         )
-        watched = _pool(self._native, view.train[stop], view.y[stop])
-        pool = _pool(self._native, view.train[fit], view.y[fit])
+        watched = _pool(self._native, view.train[stop], view.y[stop], view.weights_at(stop))
+        pool = _pool(self._native, view.train[fit], view.y[fit], view.weights_at(fit))
         with DeferredSignals() as signals:
             self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
 

@@ -71,8 +71,9 @@ class LightGBMModel:
             "verbosity": -1,
         }
         categorical = list(range(native.x_cat.shape[1]))
-        train = lgb.Dataset(x[fit], label=view.y[fit], categorical_feature=categorical, params=options)
-        watched = train.create_valid(x[stop], label=view.y[stop])
+        of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
+        train = lgb.Dataset(x[fit], view.y[fit], weight=of_fit, categorical_feature=categorical, params=options)
+        watched = train.create_valid(x[stop], view.y[stop], weight=of_stop)
         stopping = lgb.early_stopping(self._params.patience, verbose=False)
         with DeferredSignals() as signals:  # inside the library one would be lost; it waits for the end of a round
             self._booster = lgb.train(

@@ -74,8 +74,9 @@ class XGBoostModel:
                 return False
 
         with DeferredSignals() as signals:  # inside the library one becomes another error; it waits for a round's end
-            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
-            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
+            of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
+            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], weight=of_fit, **columns)
+            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], weight=of_stop, ref=train, **columns)
             self._booster = xgb.train(
                 options,
                 train,

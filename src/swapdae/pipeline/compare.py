@@ -39,13 +39,14 @@ def compare(runs: Sequence[Run]) -> Comparison:
     first: Array | None = None
     for run, oof in zip(runs, oofs, strict=True):
         _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
-        y, folds, mine = run.data.table.y[at], run.data.folds[at], oof[at]
-        values = fold_values(metric, y, mine, folds)
+        y, folds, mine, weights = run.data.table.y[at], run.data.folds[at], oof[at], run.data.table.weights
+        weights = None if weights is None else weights[at]
+        values = fold_values(metric, y, mine, folds, weights)
         first = values if first is None else first
         scores = scores_of(run)
         found[run.experiment.name] = {
             "heads": {name: head["oof"] for name, head in scores["heads"].items()},
-            "blend": metric.value(y, mine),
+            "blend": metric.value(y, mine, weights),
             "public": scores["blend"]["public"],
             "private": scores["blend"]["private"],
             "folds": values.tolist(),

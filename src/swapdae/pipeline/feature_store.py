@@ -5,7 +5,7 @@ fold, which never sees the fold's held-out rows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
+from swapdae.base.errors import UserError
 from swapdae.encoding.encoder import Codes, Layout, encode
-from swapdae.modelling.cross_fit import Problem
+from swapdae.experiment.config import HeadConfig
+from swapdae.modelling.cross_fit import ClassWeight, Problem
 from swapdae.modelling.features import FeatureSet, JoinedFeatures, Pretrained, RowNumbers
 from swapdae.modelling.views import Source, make_view
 from swapdae.pipeline.run import Run
@@ -109,6 +111,19 @@ class FeatureStore:
         weights = self.run.directory("dae") / f"training_{k}" / "model.safetensors"
         return Pretrained(codes, layout, self.run.experiment.dae, partial(load_weights, weights))
 
+    def class_weight(self, head: HeadConfig) -> ClassWeight:
+        """The head's weights of classes, by number. Raises UserError for a label that the target has not."""
+        if not isinstance(head.class_weight, dict):
+            return head.class_weight
+        classes = self.run.data.table.classes
+        if strange := [label for label in head.class_weight if label not in classes]:
+            raise UserError(f"class_weight: the target has no class '{strange[0]}'; it has {', '.join(classes)}")
+        return {classes.index(label): weight for label, weight in head.class_weight.items()}
+
+    def problem_of(self, head: HeadConfig, *, n_penalties: int = 1) -> Problem:
+        """What a head of the experiment is cross-fitted on."""
+        return replace(self.problem(head.features, n_penalties=n_penalties), class_weight=self.class_weight(head))
+
     def problem(self, names: Sequence[str], *, n_penalties: int = 1) -> Problem:
         """Views with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
         run, data = self.run, self.run.data
@@ -126,4 +141,5 @@ class FeatureStore:
             n_penalties=n_penalties,
             device=run.device,
             pretrained=(lambda fold: pretrained(min(fold, last))) if tuple(names) == ("dae",) else None,
+            weights=data.table.weights,
         )

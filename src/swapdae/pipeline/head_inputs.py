@@ -18,6 +18,10 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
         "metric": run.competition.metric,
         "seed": run.experiment.seed,
     }
+    if head.class_weight is not None:
+        if run.competition.task == "regression":
+            raise UserError(f"head '{name}': class_weight is of classes; task 'regression' has none")
+        config["class_weight"] = head.class_weight
     if "own" in head.features:
         config["own"] = _own_hash(run, name)
     code = (f"heads.{head.kind}", "modelling.cross_fit", "competition.folds", "pipeline.feature_store")

@@ -130,11 +130,13 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     """The columns that vary, on rows drawn from the experiment's train rows."""
     from swapdae.selection.columns import ColumnProblem
 
-    table = run.data.table
-    rows = train_rows(table.n_train, n_rows, seed)
+    rows = train_rows(run.data.table.n_train, n_rows, seed)
+    table = run.data.table.subset(rows)
     folds = np.unique(run.data.folds[rows], return_inverse=True)[1]
-    problem = replace(FeatureStore(run).problem(["raw"]), y=table.y[rows], folds=folds, n_test=0, seed=seed)
-    frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
+    problem = replace(
+        FeatureStore(run).problem(["raw"]), y=table.y, weights=table.weights, folds=folds, n_test=0, seed=seed
+    )
+    frame = table.train[_columns(run)]
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
