@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
+from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from catboost import Pool
 
 
-class Params(StrictModel):
+class Params(BoostingParams):
     """Named as in CatBoost. iterations is a cap; `od_wait` rounds without gain end it."""
 
+    ours = frozenset(
+        {"loss_function", "objective", "classes_count", "bootstrap_type", "random_seed", "random_state"}
+        | {"thread_count", "logging_level", "verbose", "verbose_eval", "silent", "metric_period"}
+        | {"allow_writing_files", "monotone_constraints", "cat_features", "use_best_model", "early_stopping_rounds"}
+    )
     learning_rate: float = Field(0.05, gt=0)
     depth: int = Field(7, ge=1, le=16)
     l2_leaf_reg: float = Field(5.0, ge=0)
@@ -80,12 +85,14 @@ class CatBoostModel:
     def fit(self, view: FoldView) -> None:
         from catboost import CatBoost
 
-        self._native, self._task = view.native(), view.task
+        self._native, self._task, params = view.native(), view.task, self._params
         fit, stop = view.split
         self._model = CatBoost(
             {
                 **objective(view),
-                **self._params.model_dump(),
+                **params.model_dump(exclude={"monotone", "native"}),
+                **params.native,
+                **({"monotone_constraints": list(params.signs(self._native))} if params.monotone else {}),
                 "bootstrap_type": "Bernoulli",
                 "random_seed": self._seed,
                 "thread_count": -1,  # all cores
@@ -95,7 +102,7 @@ class CatBoostModel:
         )
         watched = _pool(self._native, view.train[stop], view.y[stop], view.weights_at(stop))
         pool = _pool(self._native, view.train[fit], view.y[fit], view.weights_at(fit))
-        with DeferredSignals() as signals:
+        with in_one_line("catboost", params), DeferredSignals() as signals:
             self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:

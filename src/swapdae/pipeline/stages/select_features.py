@@ -177,9 +177,14 @@ def _seed(run: Run, effort: Effort, k: int, study: "ColumnProblem", seed: int) -
 
 
 def _params(run: Run, kind: str) -> StrictModel:
-    """The parameters of the experiment's first head of a kind, or the kind's defaults."""
+    """The parameters of the experiment's first head of a kind, or the kind's defaults. No column is monotone: it may be
+    one that is dropped."""
     named = next((head for head in run.experiment.heads.values() if head.kind == kind), None)
-    return HEADS[kind].params() if named is None else named.start
+    return HEADS[kind].params.model_validate({} if named is None else {**named.params, **_free(kind)})
+
+
+def _free(kind: str) -> dict[str, Any]:
+    return {"monotone": {}} if "monotone" in HEADS[kind].params.model_fields else {}
 
 
 def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, Any]]:
