@@ -13,6 +13,21 @@ from swapdae.modelling.cross_fit import Problem
 from swapdae.modelling.features import Native
 
 Array = NDArray[Any]
+# Few, quick trees, and leaves small enough for few rows.
+QUICK: dict[str, dict[str, Any]] = {
+    "ridge": {"alpha": 1.0},
+    "lightgbm": {
+        "learning_rate": 0.2,
+        "n_estimators": 30,
+        "min_child_samples": 5,
+        "min_data_per_group": 5,
+        "cat_smooth": 1,
+        "cat_l2": 1,
+    },
+    "xgboost": {"learning_rate": 0.2, "n_estimators": 30, "min_child_weight": 1},
+    "catboost": {"learning_rate": 0.2, "iterations": 30, "depth": 4},
+    "mlp": {"width": 32, "n_members": 2, "epochs": 20, "batch_size": 16, "learning_rate": 0.01, "dropout": 0.0},
+}
 METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from swapdae.base.device import resolve_device
-from swapdae.base.random import seed_of, seeded
+from swapdae.base.random import numpy_seeded, seed_of, seeded
 
 
 @pytest.mark.parametrize("state", [5, np.int64(5), np.uint8(5)])
@@ -39,3 +39,14 @@ def test_torch_is_seeded_inside_and_as_before_after(monkeypatch: pytest.MonkeyPa
             draws.append(torch.rand(4))
     assert torch.equal(*draws) and not reseeded
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_numpys_generator_is_seeded_for_a_while() -> None:
+    np.random.seed(7)
+    ours = np.random.normal(size=3)
+    np.random.seed(7)
+    with numpy_seeded(1):
+        first = np.random.normal(size=3)
+    assert np.array_equal(np.random.normal(size=3), ours), "the user's own draws go on"
+    with numpy_seeded(1):
+        assert np.array_equal(np.random.normal(size=3), first)

@@ -76,6 +76,10 @@ def test_reference_experiment_is_the_published_recipe() -> None:
         ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = []", "heads.r.features"),
         ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = ['raw', 'raw']", "names a view twice: raw, raw"),
         ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = 'raw+dae'", "heads.r.features.0"),
+        (
+            "competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = ['raw', 'tee']",
+            "heads.r.features.1: unknown view 'tee'; known are raw, dae, dae_selected, freq, bins, te",
+        ),
         ("competition = 'c'\n[heads]", "heads"),
         ("competition = 'c'\n[dae.noise]\nnumerical = 1.5\n[heads.r]\nkind = 'ridge'", "dae.noise.numerical"),
         (

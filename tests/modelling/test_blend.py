@@ -87,7 +87,7 @@ def test_each_fold_is_blended_by_weights_of_the_others() -> None:
     """Weights that tell how many rows they were fitted on."""
     oofs, folds = np.stack([np.zeros((4, 2)), np.ones((4, 2))]), np.array([0, 0, 0, 7])
 
-    def weigh(oofs: Array, y: Array) -> Array:
+    def weigh(oofs: Array, y: Array, row_weights: Array | None) -> Array:
         assert oofs.shape == (2, len(y), 2)
         return np.array([0.0, y.sum()])
 

@@ -15,6 +15,16 @@ def test_views_by_name(run: Run) -> None:
     assert isinstance(store.views(["raw", "dae"]), JoinedFeatures)
 
 
+def test_made_views_of_a_run(run: Run) -> None:
+    """Those that read labels differ by fold, and never see a fold's held-out rows."""
+    store = FeatureStore(run)
+    assert store.view("freq").shared and not store.view("te").shared
+    for fold, rows in enumerate(store.source.training):
+        assert np.array_equal(rows, np.flatnonzero(run.data.folds.labels != fold))
+    per_fold = FeatureStore(with_dae(run, scope="per_fold"))
+    assert not per_fold.view("freq").shared, "what the autoencoder of a fold may not see, frequencies do not count"
+
+
 def test_only_an_autoencoders_own_features_name_one(run: Run) -> None:
     store = FeatureStore(run)
     assert store.problem(["raw"]).pretrained is None and store.problem(["raw", "dae"]).pretrained is None

@@ -17,6 +17,10 @@ class Paths:
     def competition_file(self, competition: str) -> Path:
         return self.input(competition) / "competition.toml"
 
+    def own_features(self, competition: str, experiment: str) -> tuple[Path, Path]:
+        """Where columns of one's own are made: for one experiment, for all of a competition. The first counts."""
+        return self.root / "experiments" / f"{experiment}.py", self.input(competition) / "features.py"
+
     def experiment_file(self, experiment: str) -> Path:
         return self.root / "experiments" / f"{experiment}.toml"
 

@@ -37,3 +37,14 @@ def seeded(seed: int, device: Device) -> Iterator[None]:
             with torch.cuda.device(each):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+@contextmanager
+def numpy_seeded(seed: int) -> Iterator[None]:
+    """Seeds numpy's global generator, which scikit-learn draws from without a random_state, and puts it back."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

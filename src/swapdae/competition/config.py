@@ -98,15 +98,21 @@ class FoldsConfig(StrictModel):
 
 
 class Columns(StrictModel):
-    """Kinds of columns by name, where "auto" (strings are categorical, numbers numerical) would get them wrong."""
+    """Kinds of columns by name, where "auto" (strings are categorical, numbers numerical) would get them wrong.
+
+    weight: the column of train that holds each row's weight, and is no feature; alone, it leaves kinds to "auto".
+    """
 
     categorical: tuple[str, ...] = ()
     numerical: tuple[str, ...] = ()
+    weight: str | None = None
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
         if both := set(self.categorical) & set(self.numerical):
             raise ValueError(f"columns are both categorical and numerical: {', '.join(sorted(both))}")
+        if self.weight in (*self.categorical, *self.numerical):
+            raise ValueError(f"weight = '{self.weight}' is listed as a feature, too; take it out of there")
         return self
 
 
@@ -171,9 +177,22 @@ class Competition(StrictModel):
             raise ValueError(f"folds.kind = '{kind}' needs classes; a regression takes '{UNSTRATIFIED[kind]}'")
         if self.target in self.folds.by:
             raise ValueError(f"folds.by = '{self.target}' is the target; name another column")
+        if self.weight in (self.id, self.target):
+            raise ValueError(f"columns.weight = '{self.weight}' is the id or the target; name another column")
         if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
             raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self
+
+    @property
+    def weight(self) -> str | None:
+        """The column of train that holds each row's weight."""
+        return self.columns.weight if isinstance(self.columns, Columns) else None
+
+    @property
+    def kinds(self) -> Kinds:
+        """Of features, where they are listed; else "auto"."""
+        listed = isinstance(self.columns, Columns) and (self.columns.categorical or self.columns.numerical)
+        return self.columns if listed else "auto"
 
     @property
     def metric_of(self) -> Metric:

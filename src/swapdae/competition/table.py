@@ -15,6 +15,7 @@ from swapdae.competition.config import Columns, Competition, Task
 from swapdae.competition.csv_file import cell_error, ids_of, read_csv
 from swapdae.competition.fold_columns import fold_by, no_features
 from swapdae.competition.metric_checks import check_sample, check_target
+from swapdae.competition.weights import weights_of
 
 Array = NDArray[Any]
 MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
@@ -29,6 +30,7 @@ class Table:
     y (n_train,): float64 in regression, else int64 numbers into `classes`, the labels in sorted order.
     sample: the sample submission, whose ids are those of test in any order; its first column is the id.
     fold_by: what folds are drawn by, (n_train,) by name, see fold_by in fold_columns.
+    weights: (n_train,) >= 0, where the competition weighs its rows.
     """
 
     train: pd.DataFrame
@@ -41,6 +43,7 @@ class Table:
     classes: tuple[str, ...]
     sample: pd.DataFrame
     fold_by: Mapping[str, Array] = field(default_factory=dict)
+    weights: Array | None = None
 
     @property
     def n_train(self) -> int:
@@ -71,7 +74,9 @@ class Table:
         """The same table with only these train rows, (n,) row numbers; test and classes stay."""
         train = self.train.iloc[rows].reset_index(drop=True)
         fold_by = {name: values[rows] for name, values in self.fold_by.items()}
-        return replace(self, train=train, train_ids=self.train_ids[rows], y=self.y[rows], fold_by=fold_by)
+        weights = None if self.weights is None else self.weights[rows]
+        y, ids = self.y[rows], self.train_ids[rows]
+        return replace(self, train=train, train_ids=ids, y=y, fold_by=fold_by, weights=weights)
 
     def summary(self) -> dict[str, Any]:
         """What a report says of the table; only columns with something to say are named."""
@@ -89,13 +94,17 @@ class Table:
 
 def read_table(competition: Competition, directory: Path) -> Table:
     """The table of the CSVs in `directory`. Raises UserError naming file, and line and column if any."""
-    id_, target, named = competition.id, competition.target, competition.columns
+    id_, target, named = competition.id, competition.target, competition.kinds
     train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
     expected = [id_, *([] if named == "auto" else (*named.categorical, *named.numerical))]
     train = read_csv(train_file, [*expected, target], "download")
     test = read_csv(test_file, expected, "download")
     sample = read_csv(sample_file, [id_, target], "download")
     by, dropped = fold_by(train, competition, train_file), no_features(train, test, competition.folds, id_)
+    weight, weights = competition.weight, None
+    if weight is not None:
+        weights = weights_of(train, weight, train_file)
+        dropped = [*dropped, weight]
     train, test = (cells.drop(columns=dropped, errors="ignore") for cells in (train, test))
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
@@ -118,6 +127,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         classes=classes,
         sample=sample,
         fold_by=by,
+        weights=weights,
     )
     if len(table.constant) == len(table.train.columns):
         raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
@@ -128,7 +138,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
 
 
 def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
-    id_, target, named = competition.id, competition.target, competition.columns
+    id_, target, named = competition.id, competition.target, competition.kinds
     (train_file, train), (test_file, test), _ = frames.items()
     for cells, file, needed in ((train, train_file, (id_, target)), (test, test_file, (id_,))):
         if lacking := [column for column in needed if column not in cells]:
@@ -225,8 +235,8 @@ def _is_free_text(cells: pd.Series) -> bool:
 
 def _columns(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Columns:
     """Categorical and numerical columns; "auto" calls numerical what is numbers in both files."""
-    if isinstance(competition.columns, Columns):
-        return competition.columns
+    if isinstance(competition.kinds, Columns):
+        return competition.kinds
     features = [column for column in train.columns if column not in (competition.id, competition.target)]
     wrong = {column: any(_numbers(cells[column])[1].any() for cells in (train, test)) for column in features}
     categorical = tuple(column for column in features if wrong[column])

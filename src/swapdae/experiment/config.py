@@ -6,16 +6,31 @@ experiment's name.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.models import Name, StrictModel, entry, read_toml
 from swapdae.base.paths import Paths
 from swapdae.heads import HEADS
+from swapdae.modelling.views import VIEWS
 from swapdae.selection.config import SelectConfig
 from swapdae.study.config import ActivationsConfig
 
-View = Literal["raw", "dae", "dae_selected"]
+
+def _view(name: str) -> str:
+    entry(VIEWS, name, "view")
+    return name
+
+
+View = Annotated[str, AfterValidator(_view)]
 Views = Annotated[
     tuple[View, ...], Field(min_length=1), BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
 ]
@@ -24,10 +39,11 @@ Views = Annotated[
 class HeadConfig(StrictModel):
     """One head of the experiment: a kind of model on one or more views of the rows.
 
-    features: the views that stand side by side: the table's own columns, the autoencoder's features, a choice of them.
+    features: the views that stand side by side, of modelling/views.py.
     trials: finished trials of its tuning; 0: none. params: where tuning starts and, with trials = 0, what is fitted;
     keys are those of the kind's Params. tune_rows: rows a trial may use (None: all); the head itself is always fitted
-    on all.
+    on all. class_weight: what it weighs rows by, of each class by its label, or "balanced": all classes of a fold's
+    training part weigh alike.
     """
 
     kind: str
@@ -35,6 +51,7 @@ class HeadConfig(StrictModel):
     trials: int = Field(0, ge=0)
     params: dict[str, Any] = {}
     tune_rows: int | None = Field(None, ge=100)
+    class_weight: Literal["balanced"] | dict[str, PositiveFloat] | None = None
 
     @field_validator("kind")
     @classmethod
@@ -81,7 +98,7 @@ class Experiment(StrictModel):
     select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
-    def reads(self, *views: View) -> bool:
+    def reads(self, *views: str) -> bool:
         """Whether any head reads one of these views."""
         return any(view in head.features for head in self.heads.values() for view in views)
 

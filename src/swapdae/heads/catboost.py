@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import StrictModel
 from swapdae.base.signals import DeferredSignals
 from swapdae.competition.metric import Loss
+from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from catboost import Pool
 
 
-class Params(StrictModel):
+class Params(BoostingParams):
     """Named as in CatBoost. iterations is a cap; `od_wait` rounds without gain end it."""
 
+    ours = frozenset(
+        {"loss_function", "objective", "classes_count", "bootstrap_type", "random_seed", "random_state"}
+        | {"thread_count", "logging_level", "verbose", "verbose_eval", "silent", "metric_period"}
+        | {"allow_writing_files", "monotone_constraints", "cat_features", "use_best_model", "early_stopping_rounds"}
+    )
     learning_rate: float = Field(0.05, gt=0)
     depth: int = Field(7, ge=1, le=16)
     l2_leaf_reg: float = Field(5.0, ge=0)
@@ -55,7 +60,9 @@ def objective(view: FoldView) -> dict[str, Any]:
     return OBJECTIVES[view.task, view.loss] | classes
 
 
-def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "Pool":
+def _pool(
+    native: Native, rows: RowNumbers, y: NDArray[Any] | None = None, weights: NDArray[Any] | None = None
+) -> "Pool":
     """Categories must come as integers, so a frame rather than one matrix of floats."""
     from catboost import Pool
 
@@ -63,7 +70,7 @@ def _pool(native: Native, rows: RowNumbers, y: NDArray[Any] | None = None) -> "P
     parts = [native.x_cat[rows], *(block[rows].astype(np.float32) for block in native.x_num)]
     frame = pd.concat([pd.DataFrame(part) for part in parts], axis=1)
     frame.columns = pd.RangeIndex(frame.shape[1])
-    return Pool(frame, label=y, cat_features=list(range(n_cat)))
+    return Pool(frame, label=y, weight=weights, cat_features=list(range(n_cat)))
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,16 @@ class CatBoostModel:
     def fit(self, view: FoldView) -> None:
         from catboost import CatBoost
 
-        self._native, self._task, self._is_log = view.native(), view.task, view.loss in LOGARITHMS
+        self._native, self._task, params = view.native(), view.task, self._params
+        self._is_log = view.loss in LOGARITHMS
         self._scale = float(view.y.mean()) if self._is_log else 1.0
         fit, stop = view.split
         self._model = CatBoost(
             {
                 **objective(view),
-                **self._params.model_dump(),
+                **params.model_dump(exclude={"monotone", "native"}),
+                **params.native,
+                **({"monotone_constraints": list(params.signs(self._native))} if params.monotone else {}),
                 "bootstrap_type": "Bernoulli",
                 "random_seed": self._seed,
                 "thread_count": -1,  # all cores
@@ -101,9 +111,9 @@ class CatBoostModel:
             }
         )
         y = view.y / self._scale if self._is_log else view.y
-        watched = _pool(self._native, view.train[stop], y[stop])
-        pool = _pool(self._native, view.train[fit], y[fit])
-        with DeferredSignals() as signals:
+        watched = _pool(self._native, view.train[stop], y[stop], view.weights_at(stop))
+        pool = _pool(self._native, view.train[fit], y[fit], view.weights_at(fit))
+        with in_one_line("catboost", params), DeferredSignals() as signals:
             self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from swapdae.autoencoder.swap_noise import Inputs, Rows
 from swapdae.base.device import Device
 from swapdae.base.random import seeded
 from swapdae.encoding.encoder import Codes
-from swapdae.heads.mlp_network import MLP, ROWS, FittedMLP, MLPConfig, Scaling, train
+from swapdae.heads.mlp_network import MLP, ROWS, FittedMLP, MLPConfig, RowWeights, Scaling, train
 from swapdae.heads.objective import Objective
 
 Array = NDArray[Any]
@@ -50,6 +50,7 @@ def fine_tune(
     body_rate: float,
     seed: int,
     device: Device,
+    weights: RowWeights = (None, None),
 ) -> FittedMLP:
     """As fit_mlp on the autoencoder's features of `codes`, but the body, which is changed in place, is trained too.
 
@@ -69,5 +70,5 @@ def fine_tune(
         x, held = (Rows.of(codes[rows], device.device) for rows, _ in (fit, stop))
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
         parts = [(1.0, perceptron), (body_rate, autoencoder.body)]
-        train(model, parts, (x, y), (held, y_held), objective, config, device)
+        train(model, parts, (x, y), (held, y_held), objective, config, device, weights)
     return FittedMLP(model, read, objective, device)

@@ -6,18 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import StrictModel
+from swapdae.base.errors import UserError
 from swapdae.base.signals import DeferredSignals
+from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 WIDE = 256  # columns from which building histograms column by column is the faster
 
 
-class Params(StrictModel):
+class Params(BoostingParams):
     """Named as in LightGBM. n_estimators is a cap; `patience` rounds without gain end it."""
 
+    ours = frozenset(
+        {"objective", "metric", "num_class", "force_col_wise", "force_row_wise", "bagging_freq", "seed"}
+        | {"deterministic", "num_threads", "verbosity", "num_iterations", "early_stopping_round"}
+        | {"monotone_constraints", "categorical_feature"}
+    )
     learning_rate: float = Field(0.05, gt=0)
     num_leaves: int = Field(63, ge=2)
     min_child_samples: int = Field(40, ge=1)
@@ -67,7 +73,8 @@ class LightGBMModel:
         layout = {"force_col_wise": True} if x.shape[1] >= WIDE else {"force_row_wise": True}
         options: dict[str, Any] = {
             **objective(view),
-            **self._params.model_dump(exclude={"n_estimators", "patience"}),
+            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native"}),
+            **self._native_options(native),
             **layout,  # one is named, else a timing decides and with it the rounding
             "bagging_freq": 1,
             "seed": self._seed,
@@ -76,10 +83,12 @@ class LightGBMModel:
             "verbosity": -1,
         }
         categorical = list(range(native.x_cat.shape[1]))
-        train = lgb.Dataset(x[fit], label=view.y[fit], categorical_feature=categorical, params=options)
-        watched = train.create_valid(x[stop], label=view.y[stop])
+        of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
+        train = lgb.Dataset(x[fit], view.y[fit], weight=of_fit, categorical_feature=categorical, params=options)
+        watched = train.create_valid(x[stop], view.y[stop], weight=of_stop)
         stopping = lgb.early_stopping(self._params.patience, verbose=False)
-        with DeferredSignals() as signals:  # inside the library one would be lost; it waits for the end of a round
+        # Inside the library a signal would be lost; it waits for the end of a round.
+        with in_one_line("lightgbm", self._params), DeferredSignals() as signals:
             self._booster = lgb.train(
                 options,
                 train,
@@ -88,6 +97,23 @@ class LightGBMModel:
                 callbacks=[stopping, lambda _: signals.deliver()],
             )
         self._native = native
+
+    def _native_options(self, native: Native) -> dict[str, Any]:
+        """LightGBM passes over unknown parameters in silence, and takes many under several names, so both are looked up
+        in its own table. Raises UserError."""
+        from lightgbm.basic import _ConfigAliases
+
+        params = self._params
+        meant = {alias: name for name in _ConfigAliases._get_all_param_aliases() for alias in _ConfigAliases.get(name)}
+        if unknown := [name for name in params.native if name not in meant]:
+            raise UserError(f"head lightgbm: params.native: LightGBM has no parameter '{unknown[0]}'")
+        ours = {meant.get(name, name): name for name in (*type(params).model_fields, *params.ours)}
+        try:
+            params.refuse({name: ours.get(meant[name], name) for name in params.native})
+        except ValueError as error:
+            raise UserError(f"head lightgbm: params.{error}") from None
+        signs = {"monotone_constraints": list(params.signs(native))} if params.monotone else {}
+        return {**params.native, **signs}
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         return np.asarray(self._booster.predict(self._native.table(rows), num_iteration=self._booster.best_iteration))

@@ -46,10 +46,13 @@ class MLPModel:
 
         params, device = self._params, resolve_device(view.device)
         fit, stop = ((view.train[part], view.y[part]) for part in view.split)
+        weights = (view.weights_at(view.split[0]), view.weights_at(view.split[1]))
         config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
         objective = Objective.of(fit[1], view.task, view.n_classes, view.loss, view.level)
         if not params.fine_tune:
-            self._fitted = fit_mlp(view.dense(), fit, stop, objective, config, seed=self._seed, device=device)
+            self._fitted = fit_mlp(
+                view.dense(), fit, stop, objective, config, seed=self._seed, device=device, weights=weights
+            )
             return
         if view.pretrained is None:
             raise UserError(
@@ -68,6 +71,7 @@ class MLPModel:
             body_rate=params.body_rate,
             seed=self._seed,
             device=device,
+            weights=weights,
         )
 
     def predict(self, rows: RowNumbers) -> Array:

@@ -22,6 +22,7 @@ from swapdae.base.random import seeded
 from swapdae.heads.objective import Objective
 
 Array = NDArray[Any]
+RowWeights = tuple[Array | None, Array | None]  # of the rows that are fitted on, and of those that stop
 ROWS = 8192  # rows predicted at a time
 CACHED_ROWS = 256  # rows read at a time
 LEAST_DEVIATION = 0.05  # a rare level's column is not blown up beyond 20 times its size
@@ -144,9 +145,10 @@ def fit_mlp(
     *,
     seed: int,
     device: Device,
+    weights: RowWeights = (None, None),
 ) -> FittedMLP:
     """Trains on `fit` (rows, their targets), keeps the weights of the epoch that did best on `stop`. Each member has
-    its own loss."""
+    its own loss. weights: of the rows of both."""
     scaling = Scaling.of(_read(blocks, fit[0], device.device))
 
     def read(rows: Array) -> Iterator[Tensor]:
@@ -158,7 +160,7 @@ def fit_mlp(
         model = MLP(len(scaling.mean), objective.d_out, config).to(device.device)
         x, held = (torch.cat(list(read(rows))) for rows, _ in (fit, stop))
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
-        train(model, [(1.0, model)], (x, y), (held, y_held), objective, config, device)
+        train(model, [(1.0, model)], (x, y), (held, y_held), objective, config, device, weights)
     return FittedMLP(model, read, objective, device)
 
 
@@ -170,15 +172,17 @@ def train(
     objective: Objective,
     config: MLPConfig,
     device: Device,
+    weights: RowWeights = (None, None),
 ) -> None:
     """Leaves the model with the weights of the epoch that did best on `stop`.
 
-    parts: what is trained of the model, each with its share of the learning rate.
+    parts: what is trained of the model, each with its share of the learning rate. weights: of the rows of both.
     """
     groups = [{"params": list(part.parameters()), "share": share} for share, part in parts]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
     x, y = fit
+    w, w_held = (objective.weights(part, device.device) for part in weights)
     batch = min(config.batch_size, len(x))
     n_batches = len(x) // batch
     best, best_loss, waited = copy.deepcopy(model.state_dict()), math.inf, 0
@@ -193,22 +197,25 @@ def train(
             with device.autocast():
                 output = model(x[rows])
             optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(scaler.scale(objective.loss(output.float(), y[rows])))
+            loss = objective.loss(output.float(), y[rows], None if w is None else w[rows])
+            torch.autograd.backward(scaler.scale(loss))
             scaler.step(optimizer)
             scaler.update()
-        loss = _stop_loss(model, stop, objective, device)
-        if loss < best_loss:
-            best, best_loss, waited = copy.deepcopy(model.state_dict()), loss, 0
+        stop_loss = _stop_loss(model, (*stop, w_held), objective, device)
+        if stop_loss < best_loss:
+            best, best_loss, waited = copy.deepcopy(model.state_dict()), stop_loss, 0
         elif (waited := waited + 1) >= config.patience:
             break
     model.load_state_dict(best)
 
 
-def _stop_loss(model: nn.Module, stop: tuple[Tensor | Rows, Tensor], objective: Objective, device: Device) -> float:
-    """The loss of the members' mean output."""
+def _stop_loss(
+    model: nn.Module, stop: tuple[Tensor | Rows, Tensor, Tensor | None], objective: Objective, device: Device
+) -> float:
+    """The loss of the members' mean output. stop: features, targets, weights."""
     model.eval()
-    x, y = stop
+    x, y, weights = stop
     with torch.inference_mode(), device.autocast():
         starts = range(0, len(x), ROWS)
         outputs = [model(x[start : start + ROWS]).float().mean(dim=1, keepdim=True) for start in starts]
-    return float(device.to_host(objective.loss(torch.cat(outputs), y)))
+    return float(device.to_host(objective.loss(torch.cat(outputs), y, weights)))

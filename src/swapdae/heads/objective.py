@@ -40,6 +40,13 @@ class Objective:
             mean, deviation = 0.0, float(y.mean()) or 1.0
         return Objective(task, n_classes, loss_name, mean, deviation, level)
 
+    @staticmethod
+    def weights(weights: Array | None, device: torch.device) -> Tensor | None:
+        """(n,) as `loss` takes them: of a mean of 1, so that the learning rate keeps its meaning."""
+        if weights is None:
+            return None
+        return torch.as_tensor(weights / (weights.mean() or 1.0), dtype=torch.float32, device=device)
+
     @property
     def d_out(self) -> int:
         return self.n_classes if self.task == "multiclass" else 1
@@ -51,27 +58,34 @@ class Objective:
         scaled = (np.asarray(y, dtype=np.float64) - self.mean) / self.deviation
         return torch.as_tensor(scaled, dtype=torch.float32, device=device)
 
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
-        """Mean over batch and members of each member's loss. output: (batch, n_members, d_out)."""
+    def loss(self, output: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Mean over batch and members of each member's loss. output: (batch, n_members, d_out). weights: (batch,), of a
+        mean of 1 over all rows."""
+        each = self._losses(output, y)
+        return each.mean() if weights is None else (each * weights[:, None]).mean()
+
+    def _losses(self, output: Tensor, y: Tensor) -> Tensor:
+        """(batch, n_members)."""
         if self.task == "multiclass":
-            return F.cross_entropy(output.flatten(0, 1), y.repeat_interleave(output.shape[1]))
+            labels = y.repeat_interleave(output.shape[1])
+            return F.cross_entropy(output.flatten(0, 1), labels, reduction="none").view(output.shape[:2])
         each = y[:, None].expand(output.shape[:2])
         if self.task == "binary":
-            return F.binary_cross_entropy_with_logits(output[..., 0], each)
-        return self._regression_loss(output[..., 0], each)
+            return F.binary_cross_entropy_with_logits(output[..., 0], each, reduction="none")
+        return self._regression_losses(output[..., 0], each)
 
-    def _regression_loss(self, output: Tensor, y: Tensor) -> Tensor:
+    def _regression_losses(self, output: Tensor, y: Tensor) -> Tensor:
         if self.loss_name == "absolute":
-            return F.l1_loss(output, y)
+            return F.l1_loss(output, y, reduction="none")
         if self.loss_name == "relative":
-            return ((output - y).abs() * self.deviation / (y * self.deviation + self.mean).abs()).mean()
+            return (output - y).abs() * self.deviation / (y * self.deviation + self.mean).abs()
         if self.loss_name == "quantile":
-            return torch.maximum(self.level * (y - output), (self.level - 1) * (y - output)).mean()
+            return torch.maximum(self.level * (y - output), (self.level - 1) * (y - output))
         if self.loss_name == "poisson":
-            return F.poisson_nll_loss(output, y)
+            return F.poisson_nll_loss(output, y, reduction="none")
         if self.loss_name == "gamma":
-            return (output + y * torch.exp(-output)).mean()
-        return F.mse_loss(output, y)
+            return output + y * torch.exp(-output)
+        return F.mse_loss(output, y, reduction="none")
 
     def prediction(self, output: Tensor) -> Tensor:
         """(batch,) or (batch, n_classes): the mean over members, in the target's own units."""

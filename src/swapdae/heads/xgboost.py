@@ -1,22 +1,29 @@
 """XGBoost (hist) on the native features, categories as such, stopped early on the fold's stop rows."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from swapdae.base.models import StrictModel
+from swapdae.base.errors import UserError
 from swapdae.base.signals import DeferredSignals
 from swapdae.competition.metric import Loss
+from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 
-class Params(StrictModel):
+class Params(BoostingParams):
     """Named as in XGBoost. n_estimators is a cap; `patience` rounds without gain end it."""
 
+    ours = frozenset(
+        {"objective", "eval_metric", "num_class", "tree_method", "seed", "random_state", "nthread", "n_jobs"}
+        | {"verbosity", "monotone_constraints", "early_stopping_rounds", "quantile_alpha"}
+        | {"eta", "alpha", "lambda"}  # other names of fields
+    )
     learning_rate: float = Field(0.05, gt=0)
     max_depth: int = Field(7, ge=1)
     min_child_weight: float = Field(20.0, ge=0)
@@ -68,7 +75,8 @@ class XGBoostModel:
         x, columns = native.table(view.train), _columns(native)
         options = {
             **objective(view),
-            **self._params.model_dump(exclude={"n_estimators", "patience"}),
+            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native"}),
+            **self._native_options(native),
             "tree_method": "hist",
             "seed": self._seed,
             "nthread": 0,  # all cores
@@ -80,9 +88,12 @@ class XGBoostModel:
                 signals.deliver()
                 return False
 
-        with DeferredSignals() as signals:  # inside the library one becomes another error; it waits for a round's end
-            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], **columns)
-            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], ref=train, **columns)
+        bins = {name: self._params.native[name] for name in ("max_bin",) if name in self._params.native}
+        # Inside the library a signal becomes another error; it waits for a round's end.
+        with in_one_line("xgboost", self._params), DeferredSignals() as signals:
+            of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
+            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], weight=of_fit, **columns, **bins)
+            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], weight=of_stop, ref=train, **columns, **bins)
             self._booster = xgb.train(
                 options,
                 train,
@@ -93,6 +104,22 @@ class XGBoostModel:
                 callbacks=[Deliver()],
             )
         self._native = native
+
+    def _native_options(self, native: Native) -> dict[str, Any]:
+        """XGBoost only warns of unknown parameters, so it is asked first, on two rows. Raises UserError."""
+        import xgboost as xgb
+
+        params = self._params
+        if params.native:
+            with warnings.catch_warnings(record=True) as told, in_one_line("xgboost", params):
+                warnings.simplefilter("always")
+                rows = xgb.DMatrix(np.zeros((2, 1)), label=np.arange(2))
+                xgb.train({**params.native, "verbosity": 1}, rows, 1)
+            if unused := [str(warning.message) for warning in told if "are not used" in str(warning.message)]:
+                names = ", ".join(name for name in params.native if f'"{name}"' in unused[0])
+                raise UserError(f"head xgboost: params.native: XGBoost has no use for {names}")
+        signs = {"monotone_constraints": str(params.signs(native))} if params.monotone else {}
+        return {**params.native, **signs}
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         import xgboost as xgb

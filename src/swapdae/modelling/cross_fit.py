@@ -1,14 +1,15 @@
 """Cross-fitting: every train row is predicted once, by a model that has not seen it."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils.class_weight import compute_class_weight
 
 from swapdae.base.device import DeviceName
 from swapdae.competition.config import Task
@@ -22,6 +23,7 @@ from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
 TO_LOG: dict[str, Callable[[Array], Array]] = {"poisson": np.log1p, "gamma": np.log}  # ridge fits these instead
+ClassWeight = Mapping[int, float] | Literal["balanced"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ class FoldView:
     the loss "quantile". native, dense: the fold's features of all rows.
     ridge: alphas -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
     of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
-    not one's alone. groups, times: (len(train),) or None, and gap: of `train`, see Folds.
+    not one's alone. groups, times: (len(train),) or None, and gap: of `train`, see Folds. weights: (len(train),) of the
+    rows, None where all count alike.
     """
 
     fold: int
@@ -54,6 +57,11 @@ class FoldView:
     times: Array | None = None
     gap: float = 0.0
     level: float = 0.5
+    weights: Array | None = None
+
+    def weights_at(self, part: Array) -> Array | None:
+        """Of these positions within `train`."""
+        return None if self.weights is None else self.weights[part]
 
     @cached_property
     def split(self) -> tuple[Array, Array]:
@@ -77,7 +85,8 @@ class Problem:
     """One feature set to be modelled. y: (n_train,), as many rows as `folds` has, of which each trains and predicts.
 
     n_penalties: how many ridge will be asked for on the same features, more than one in tuning.
-    pretrained: a fold's autoencoder, see FoldView.
+    pretrained: a fold's autoencoder, see FoldView. weights: (n_train,), which the metric counts too. class_weight: what
+    heads weigh classes by, besides: by number, or "balanced", which gives all classes of a training part one weight.
     """
 
     features: FeatureSet
@@ -91,6 +100,8 @@ class Problem:
     n_penalties: int = 1
     device: DeviceName = "auto"  # of heads that use one
     pretrained: Callable[[int], Pretrained] | None = None
+    weights: Array | None = None
+    class_weight: ClassWeight = None
 
     def __post_init__(self) -> None:
         if self.y.shape != (len(self.folds),):
@@ -110,12 +121,36 @@ class Problem:
         return self.metric.to_fit(self.y)
 
     @cached_property
-    def moments(self) -> FoldMoments:
-        """Ridge moments of all folds, shared by all ridge trials. Classes become 0/1 targets, those of a deviance
-        logarithms."""
-        to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
-        targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
-        return FoldMoments(self.features.dense, targets, self.folds, self.features.shared, n_penalties=self.n_penalties)
+    def _moments(self) -> dict[int, FoldMoments]:
+        return {}
+
+    def moments(self, fold: int) -> FoldMoments:
+        """Ridge moments, shared by all ridge trials, and by all folds where rows weigh alike in all. Classes become 0/1
+        targets, those of a deviance logarithms."""
+        by_fold = self.class_weight == "balanced"
+        if (key := fold if by_fold else 0) not in self._moments:
+            to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
+            targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
+            shared, weights = self.features.shared and not by_fold, self.row_weights(fold)
+            self._moments[key] = FoldMoments(
+                self.features.dense, targets, self.folds, shared, weights, self.n_penalties
+            )
+        return self._moments[key]
+
+    def row_weights(self, fold: int) -> Array | None:
+        """(n_train,) what heads weigh rows by in this fold; None where all count alike. Balance is that of its training
+        part."""
+        if self.class_weight is None:
+            return self.weights
+        of_class = np.ones(self.n_classes)
+        if self.class_weight == "balanced":
+            y = self.y[self.folds.train(fold)]
+            classes = np.unique(y)
+            of_class[classes] = compute_class_weight("balanced", classes=classes, y=y)
+        else:
+            of_class[list(self.class_weight)] = list(self.class_weight.values())
+        weights: Array = of_class[self.y] * (1.0 if self.weights is None else self.weights)
+        return weights
 
     def view(self, fold: int, tune_rows: int | None = None) -> FoldView:
         """The view of one fold; with `tune_rows`, on a sample of so many train rows, always the same one."""
@@ -123,6 +158,7 @@ class Problem:
         if tune_rows is not None and tune_rows < len(train):
             rng = np.random.default_rng([self.seed, fold, tune_rows])
             train = train[draw(tune_rows, self.y[train], self.task != "regression", rng)]
+        weights = self.row_weights(fold)
         return FoldView(
             fold=fold,
             train=train,
@@ -137,11 +173,12 @@ class Problem:
             device=self.device,
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
-            ridge=lambda alphas: self.moments.solve(fold, alphas),
+            ridge=lambda alphas: self.moments(fold).solve(fold, alphas),
             pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
             groups=None if folds.groups is None else folds.groups[train],
             times=None if folds.times is None else folds.times[train],
             gap=folds.gap,
+            weights=None if weights is None else weights[train],
         )
 
 
@@ -189,14 +226,17 @@ def cross_fit(
         if test is not None and problem.n_test:
             of_test = problem.metric.from_fit(model.predict(view.test))
             test += _checked(of_test, test.shape, where) / problem.n_folds
-        scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction))
+        weights = None if problem.weights is None else problem.weights[view.held_out]
+        scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction, weights))
         if on_fold is not None:
             on_fold(fold, scores[-1])
     metric, labels, predicted = problem.metric, problem.folds.labels, problem.folds.predicted
-    judged = decided(metric, problem.y, oof, labels)[predicted]
     if metric.wants == "labels":
-        scores = [metric.value_of(value) for value in fold_values(metric, problem.y, oof, labels)]
-    return CrossFit(oof, test, tuple(scores), metric.score(problem.y[predicted], judged))
+        values = fold_values(metric, problem.y, oof, labels, problem.weights)
+        scores = [metric.value_of(value) for value in values]
+    judged = decided(metric, problem.y, oof, labels, problem.weights)[predicted]
+    of = None if problem.weights is None else problem.weights[predicted]
+    return CrossFit(oof, test, tuple(scores), metric.score(problem.y[predicted], judged, of))
 
 
 def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
@@ -207,21 +247,24 @@ def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
     return prediction
 
 
-def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array) -> Array:
+def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array, weights: Array | None = None) -> Array:
     """(n_folds,) the metric of each fold's rows, in the order of fold numbers; NaN where a fold lacks a class.
 
-    folds: (n,) of which -1 is none. Where the metric wants labels, they are decided by the other folds' rows.
+    folds: (n,) of which -1 is none. weights: (n,). Where the metric wants labels, they are decided by the other folds'
+    rows.
     """
-    prediction = decided(metric, y, prediction, folds)
+    prediction = decided(metric, y, prediction, folds, weights)
     held_out = [folds == fold for fold in np.unique(folds[folds >= 0])]
-    return np.array([metric.value_of(_fold_score(metric, y[rows], prediction[rows])) for rows in held_out])
+    of = [None if weights is None else weights[rows] for rows in held_out]
+    scores = [_fold_score(metric, y[rows], prediction[rows], w) for rows, w in zip(held_out, of, strict=True)]
+    return np.array([metric.value_of(score) for score in scores])
 
 
-def _fold_score(metric: Metric, y: Array, prediction: Array) -> float:
+def _fold_score(metric: Metric, y: Array, prediction: Array, weights: Array | None = None) -> float:
     """The metric's score of a fold's rows. AUC needs every class, and a small fold may lack one: then NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
-            return metric.score(y, prediction)
+            return metric.score(y, prediction, weights)
         except ValueError:
             return float("nan")

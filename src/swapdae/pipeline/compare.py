@@ -48,15 +48,17 @@ def compare(runs: Sequence[Run]) -> Comparison:
     first: tuple[Array, Array] | None = None
     for run, oof, label in zip(runs, oofs, labels, strict=True):
         _, _, at = np.intersect1d(ids, run.data.table.train_ids, return_indices=True)
-        y, folds, mine = run.data.table.y[at], label[at], oof[at]
-        values = fold_values(metric, y, mine, folds)
+        table = run.data.table
+        y, folds, mine = table.y[at], label[at], oof[at]
+        weights = None if table.weights is None else table.weights[at]
+        values = fold_values(metric, y, mine, folds, weights)
         first = (values, folds) if first is None else first
         paired = np.array_equal(first[1], folds)
         difference = paired_difference if paired else unpaired_difference
         scores = scores_of(run)
         found[run.experiment.name] = {
             "heads": {name: head["oof"] for name, head in scores["heads"].items()},
-            "blend": metric.value(y, decided(metric, y, mine, folds)),
+            "blend": metric.value(y, decided(metric, y, mine, folds, weights), weights),
             "public": scores["blend"]["public"],
             "private": scores["blend"]["private"],
             "folds": values.tolist(),

@@ -10,6 +10,7 @@ from swapdae.competition.config import Competition
 from swapdae.competition.fold_rows import Folds
 from swapdae.competition.folds import draw_folds, train_rows
 from swapdae.competition.table import Table, read_table
+from swapdae.modelling.own_features import OwnFeatures
 
 FOLDS_CSV = "folds.csv"
 LABELS = "fold"  # its column of the first draw; those of repeats are fold_1, fold_2, ...
@@ -37,10 +38,15 @@ class Data:
         return pd.DataFrame(columns)
 
 
-def read_data(competition: Competition, directory: Path, rows: int | None, seed: int) -> Data:
+def read_data(
+    competition: Competition, directory: Path, rows: int | None, seed: int, own: OwnFeatures | None = None
+) -> Data:
     """Folds are drawn over the competition's train rows and cut afterwards, so that a row keeps its fold in every
-    experiment. rows: a cap on train rows. Raises UserError naming the file."""
+    experiment. rows: a cap on train rows. own: adds its columns to the whole table, before the cap. Raises UserError
+    naming the file."""
     whole = read_table(competition, directory)
+    if own is not None:
+        whole = own.extend(whole, (competition.id, competition.target))
     chosen = train_rows(whole.n_train, rows, seed)
     folds = draw_folds(whole.y, competition.folds, competition.task, whole.fold_by)
     return Data(whole.subset(chosen), folds.subset(chosen))

@@ -5,18 +5,20 @@ fold, which never sees the fold's held-out rows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from swapdae.autoencoder.config import DaeConfig
+from swapdae.base.errors import UserError
 from swapdae.competition.fold_rows import Folds
 from swapdae.encoding.encoder import Codes, Layout, encode
-from swapdae.experiment.config import View
-from swapdae.modelling.cross_fit import Problem
-from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, Pretrained, RawFeatures, RowNumbers
+from swapdae.experiment.config import HeadConfig
+from swapdae.modelling.cross_fit import ClassWeight, Problem
+from swapdae.modelling.features import FeatureSet, JoinedFeatures, Pretrained, RowNumbers
+from swapdae.modelling.views import Source, make_view
 from swapdae.pipeline.run import Run
 
 
@@ -72,16 +74,30 @@ class FeatureStore:
         table = self.run.data.table
         return encode(self.run.data.frame, self.rows[k], table.categorical, table.numerical)
 
-    def view(self, name: View) -> FeatureSet:
-        """One view of all rows, train then test."""
-        if name == "dae":
-            return FileFeatures(self.dae_files, name)
-        if name == "dae_selected":
-            return FileFeatures(self.selected_files, name)
-        table = self.run.data.table
-        return RawFeatures(self.run.data.frame, table.categorical, table.numerical, self.rows)
+    @cached_property
+    def source(self) -> Source:
+        """What the views are made from."""
+        data, table = self.run.data, self.run.data.table
+        files = {"dae": lambda: self.dae_files, "dae_selected": lambda: self.selected_files}
+        return Source(
+            frame=data.frame,
+            categorical=table.categorical,
+            numerical=table.numerical,
+            y=table.y,
+            n_classes=len(table.classes),
+            label_free=self.rows,
+            training=[data.folds.train(k) for k in range(data.folds.n_folds)],
+            groups=data.folds.groups,
+            seed=self.run.experiment.seed,
+            files=lambda view: files[view](),
+            own=self.run.own,
+        )
 
-    def views(self, names: Sequence[View]) -> FeatureSet:
+    def view(self, name: str) -> FeatureSet:
+        """One view of all rows, train then test."""
+        return make_view(name, self.source)
+
+    def views(self, names: Sequence[str]) -> FeatureSet:
         """Several views side by side."""
         parts = [self.view(name) for name in names]
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
@@ -95,7 +111,20 @@ class FeatureStore:
         weights = self.run.directory("dae") / f"training_{k}" / "model.safetensors"
         return Pretrained(codes, layout, self.run.experiment.dae, partial(load_weights, weights))
 
-    def problem(self, names: Sequence[View], *, n_penalties: int = 1) -> Problem:
+    def class_weight(self, head: HeadConfig) -> ClassWeight:
+        """The head's weights of classes, by number. Raises UserError for a label that the target has not."""
+        if not isinstance(head.class_weight, dict):
+            return head.class_weight
+        classes = self.run.data.table.classes
+        if strange := [label for label in head.class_weight if label not in classes]:
+            raise UserError(f"class_weight: the target has no class '{strange[0]}'; it has {', '.join(classes)}")
+        return {classes.index(label): weight for label, weight in head.class_weight.items()}
+
+    def problem_of(self, head: HeadConfig, *, n_penalties: int = 1) -> Problem:
+        """What a head of the experiment is cross-fitted on."""
+        return replace(self.problem(head.features, n_penalties=n_penalties), class_weight=self.class_weight(head))
+
+    def problem(self, names: Sequence[str], *, n_penalties: int = 1) -> Problem:
         """Views with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
         run, data = self.run, self.run.data
         last = self.n_autoencoders - 1
@@ -112,4 +141,5 @@ class FeatureStore:
             n_penalties=n_penalties,
             device=run.device,
             pretrained=(lambda fold: pretrained(min(fold, last))) if tuple(names) == ("dae",) else None,
+            weights=data.table.weights,
         )

@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from swapdae.base.errors import UserError
+from swapdae.modelling.views import VIEWS
 from swapdae.pipeline.run import Run
-
-SOURCES = {"dae": "dae", "dae_selected": "select"}  # views of the rows that a stage makes, and the stage
 
 
 def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]]:
     """Stages read, configuration and code of a head's features, targets and folds."""
     head, dae = run.experiment.heads[name], run.experiment.dae
-    stages = [SOURCES[view] for view in head.features if view in SOURCES]
+    stages = [stage for view in head.features if (stage := VIEWS[view].stage) is not None]
     config = {
         "head": {"kind": head.kind, "features": list(head.features)},
         "scope": [dae.scope, dae.test_rows],
@@ -18,5 +18,19 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
         "metric": run.competition.metric_key,
         "seed": run.experiment.seed,
     }
+    if head.class_weight is not None:
+        if run.competition.task == "regression":
+            raise UserError(f"head '{name}': class_weight is of classes; task 'regression' has none")
+        config["class_weight"] = head.class_weight
+    if "own" in head.features:
+        config["own"] = _own_hash(run, name)
     code = (f"heads.{head.kind}", "modelling.cross_fit", "competition.folds", "pipeline.feature_store")
     return ("download", "folds", *stages), config, code
+
+
+def _own_hash(run: Run, head: str) -> str:
+    """Raises UserError where no file has what the view 'own' is made by; known before anything is trained."""
+    if run.own is None or run.own.transformers is None:
+        first, second = run.paths.own_features(run.competition.name, run.experiment.name)
+        raise UserError(f"head '{head}': view 'own' needs a function transformers() in {second} or {first}")
+    return run.own.sha256

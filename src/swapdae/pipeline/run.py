@@ -16,6 +16,7 @@ from swapdae.base.paths import Paths
 from swapdae.competition.config import Competition, read_competition
 from swapdae.experiment.config import Experiment, read_experiment
 from swapdae.experiment.stage_report import StageReport, read_report
+from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
 
 
@@ -51,9 +52,14 @@ class Run:
         return self.paths.stage(self.experiment.name, stage)
 
     @cached_property
+    def own(self) -> OwnFeatures | None:
+        """The columns of one's own, read once. Raises UserError naming the file."""
+        return read_own_features(*self.paths.own_features(self.competition.name, self.experiment.name))
+
+    @cached_property
     def data(self) -> Data:
         """Table and folds, read once. Raises UserError naming the file."""
-        return read_data(self.competition, self.input, self.experiment.rows, self.experiment.seed)
+        return read_data(self.competition, self.input, self.experiment.rows, self.experiment.seed, self.own)
 
     def device_text(self) -> str:
         """The device that networks are trained on, and its precision, as reports tell it."""

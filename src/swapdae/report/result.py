@@ -82,8 +82,8 @@ def values_by_fold(found: StageResults) -> dict[str, Array]:
     """(n_folds,) metric of every head and of the blend, cross-fitted; NaN where a fold lacks a class."""
     if found.table is None or found.folds is None:
         return {}
-    y, folds, metric = found.table.y, found.folds, found.competition.metric_of
-    return {name: fold_values(metric, y, oof, folds) for name, oof in found.oofs.items()}
+    table, folds, metric = found.table, found.folds, found.competition.metric_of
+    return {name: fold_values(metric, table.y, oof, folds, table.weights) for name, oof in found.oofs.items()}
 
 
 def _folds_picture(found: StageResults, values: dict[str, Array]) -> Picture:

@@ -44,7 +44,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
 
     metric, names, data = run.competition.metric_of, list(run.experiment.heads), run.data
     oofs = [run.array(f"heads/{name}", "oof.npy") for name in names]
-    blend = fit_blend(oofs, data.table.y, data.folds.labels, metric)
+    blend = fit_blend(oofs, data.table.y, data.folds.labels, metric, data.table.weights)
     test = combine(np.stack([run.array(f"heads/{name}", "test.npy") for name in names]), blend.weights)
     np.save(scratch.out / "oof.npy", blend.oof)
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)

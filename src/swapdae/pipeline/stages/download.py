@@ -23,7 +23,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
                 **_fold_column(run),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
-            files=lambda: file_hashes(run.competition, run.input),
+            files=lambda: file_hashes(run.competition, run.input) | _own_hash(run),
             code=("competition.table", "competition.folds"),
             prepare=lambda: _fetch(run),
         )
@@ -41,6 +41,11 @@ def _fetch(run: Run) -> None:
     ensure_files(run.competition, run.input, run.say)
     if sha256 := run.competition.metric_sha256:
         run.say(f"{NAME}: the metric is your own, metric.py with sha256 {sha256[:12]}")
+
+
+def _own_hash(run: Run) -> dict[str, str]:
+    """Of the file that adds columns to the table."""
+    return {run.own.file.name: run.own.sha256} if run.own is not None and run.own.make is not None else {}
 
 
 def _body(run: Run) -> dict[str, Any]:

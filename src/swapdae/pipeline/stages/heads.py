@@ -40,7 +40,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     head, params = HEADS[config.kind], config.start
     if config.trials:
         params = head.params.model_validate(run.report(f"tune/{name}").metrics["params"])
-    problem = FeatureStore(run).problem(config.features)
+    problem = FeatureStore(run).problem_of(config)
     fitted = cross_fit(problem, head.factory(params, run.experiment.seed), name=name)
     np.save(scratch.out / "oof.npy", fitted.oof)
     np.save(scratch.out / "test.npy", np.asarray(fitted.test))

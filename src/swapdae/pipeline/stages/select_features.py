@@ -130,11 +130,13 @@ def problem_of(run: Run, n_rows: int, seed: int) -> "ColumnProblem":
     """The columns that vary, on rows drawn from the experiment's train rows."""
     from swapdae.selection.columns import ColumnProblem
 
-    table = run.data.table
-    rows = train_rows(table.n_train, n_rows, seed)
+    rows = train_rows(run.data.table.n_train, n_rows, seed)
+    table = run.data.table.subset(rows)
     folds = run.data.folds.subset(rows).fewer(run.data.folds.n_per_repeat)
-    problem = replace(FeatureStore(run).problem(["raw"]), y=table.y[rows], folds=folds, n_test=0, seed=seed)
-    frame = table.train.iloc[rows][_columns(run)].reset_index(drop=True)
+    problem = replace(
+        FeatureStore(run).problem(["raw"]), y=table.y, weights=table.weights, folds=folds, n_test=0, seed=seed
+    )
+    frame = table.train[_columns(run)]
     return ColumnProblem(frame, tuple(name for name in table.categorical if name in frame), problem)
 
 
@@ -175,9 +177,14 @@ def _seed(run: Run, effort: Effort, k: int, study: "ColumnProblem", seed: int) -
 
 
 def _params(run: Run, kind: str) -> StrictModel:
-    """The parameters of the experiment's first head of a kind, or the kind's defaults."""
+    """The parameters of the experiment's first head of a kind, or the kind's defaults. No column is monotone: it may be
+    one that is dropped."""
     named = next((head for head in run.experiment.heads.values() if head.kind == kind), None)
-    return HEADS[kind].params() if named is None else named.start
+    return HEADS[kind].params.model_validate({} if named is None else {**named.params, **_free(kind)})
+
+
+def _free(kind: str) -> dict[str, Any]:
+    return {"monotone": {}} if "monotone" in HEADS[kind].params.model_fields else {}
 
 
 def _quality(metric: Metric, n: int, found: Sequence[Found]) -> list[dict[str, Any]]:

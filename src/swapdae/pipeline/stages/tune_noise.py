@@ -133,15 +133,15 @@ def trainings_of(run: Run, effort: Effort) -> "Trainings":
     from swapdae.pipeline.noise_search import Trainings
 
     data, config, seed = run.data, run.experiment.dae, run.experiment.seed
-    table, rows = data.table, train_rows(data.table.n_train, effort.rows, seed)
-    folds = data.folds.subset(rows).fewer(effort.folds)
+    rows = train_rows(data.table.n_train, effort.rows, seed)
+    table, folds = data.table.subset(rows), data.folds.subset(rows).fewer(effort.folds)
     whole = FeatureStore(run).problem(["raw"])
     return Trainings(
-        frame=table.train.iloc[rows].reset_index(drop=True),
+        frame=table.train,
         categorical=table.categorical,
         numerical=table.numerical,
         fit_rows=label_free_rows(config, folds, 0),
-        problem=replace(whole, y=table.y[rows], folds=folds, n_test=0),
+        problem=replace(whole, y=table.y, weights=table.weights, folds=folds, n_test=0),
         config=_short(config, effort),
         device=resolve_device(run.device),
     )

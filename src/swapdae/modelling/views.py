@@ -1,0 +1,192 @@
+"""The views of a table's rows by name, which heads read side by side: `features = ["raw", "te", "dae"]`.
+
+A new view is a line in VIEWS. A view that reads labels is made anew for each fold, from its training part alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from swapdae.base.errors import UserError
+from swapdae.base.random import numpy_seeded
+from swapdae.encoding.one_hot import one_hot
+from swapdae.modelling.encodings import (
+    Labelled,
+    arithmetic,
+    codes,
+    crosses,
+    frequencies,
+    quantile_bins,
+    target_means,
+)
+from swapdae.modelling.features import (
+    FeatureSet,
+    FileFeatures,
+    FloatArray,
+    Native,
+    RawFeatures,
+    RowNumbers,
+)
+from swapdae.modelling.own_features import OwnFeatures
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What views are made from.
+
+    frame: all rows, train then test. y: (n_train,), class numbers for classes. label_free: the rows that steps without
+    labels may be fitted on, one selection for all folds or one a fold. training: each fold's training part. groups:
+    (n_train,) of rows that belong together, None where none do. files: view -> .npy files that a stage made.
+    """
+
+    frame: pd.DataFrame
+    categorical: tuple[str, ...]
+    numerical: tuple[str, ...]
+    y: Array
+    n_classes: int  # 0 for regression
+    label_free: Sequence[RowNumbers]
+    training: Sequence[RowNumbers]
+    seed: int
+    files: Callable[[str], Sequence[Path]]
+    groups: Array | None = None
+    own: OwnFeatures | None = None
+
+    def labelled(self, fold: int) -> Labelled:
+        """The fold's training part with its targets."""
+        rows, many = self.training[fold], self.n_classes > 2
+        y = self.y[rows]
+        return Labelled(
+            rows=rows,
+            targets=one_hot(y, self.n_classes) if many else np.asarray(y, dtype=np.float64)[:, None],
+            names=tuple(f"_{k}" for k in range(self.n_classes)) if many else ("",),
+            groups=None if self.groups is None else self.groups[rows],
+            seed=self.seed,
+        )
+
+
+class MadeFeatures:
+    """Columns that are made of the table's, encoded as the table's are: numbers standardized, text one-hot.
+
+    make: k -> a frame of all rows. rows: what its encoding is fitted on, one selection for all folds, or one a fold.
+    """
+
+    def __init__(self, make: Callable[[int], pd.DataFrame], rows: Sequence[RowNumbers]) -> None:
+        self._make, self._rows = make, rows
+        self._of = cache(self._encoded)  # few columns, so that all folds' are kept
+
+    @property
+    def shared(self) -> bool:
+        return len(self._rows) == 1
+
+    def _encoded(self, k: int) -> RawFeatures:
+        frame = self._make(k)
+        numerical = tuple(str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name]))
+        categorical = tuple(str(name) for name in frame if name not in numerical)
+        return RawFeatures(frame, categorical, numerical, [self._rows[k]])
+
+    def native(self, fold: int) -> Native:
+        return self._of(0 if self.shared else fold).native(0)
+
+    def dense(self, fold: int) -> tuple[FloatArray, ...]:
+        return self._of(0 if self.shared else fold).dense(0)
+
+
+@dataclass(frozen=True)
+class View:
+    """does: what it holds. make: from the source. reads_labels: whether targets of the training part are seen. stage:
+    whose files it reads. needs: kind and number of the columns that it is made of."""
+
+    does: str
+    make: Callable[[Source], FeatureSet]
+    reads_labels: bool = False
+    stage: str | None = None
+    needs: tuple[Literal["categorical", "numerical"], int] | None = None
+
+
+def _raw(source: Source) -> FeatureSet:
+    return RawFeatures(source.frame, source.categorical, source.numerical, source.label_free)
+
+
+def _of_files(name: str) -> Callable[[Source], FeatureSet]:
+    return lambda source: FileFeatures(source.files(name), name)
+
+
+def _freq(source: Source) -> FeatureSet:
+    levels = codes(source.frame[list(source.categorical)])
+    return MadeFeatures(lambda k: frequencies(levels, source.label_free[k]), source.label_free)
+
+
+def _bins(source: Source) -> FeatureSet:
+    numbers = source.frame[list(source.numerical)]
+    return MadeFeatures(lambda k: quantile_bins(numbers, source.label_free[k]), source.label_free)
+
+
+def _te(source: Source) -> FeatureSet:
+    levels = codes(source.frame[list(source.categorical)])
+    return MadeFeatures(lambda fold: target_means(levels, source.labelled(fold)), source.training)
+
+
+def _cross(source: Source) -> FeatureSet:
+    levels = codes(source.frame[list(source.categorical)])
+
+    def make(fold: int) -> pd.DataFrame:
+        labelled = source.labelled(fold)
+        pairs = crosses(levels, labelled)
+        return pd.concat([target_means(pairs, labelled), frequencies(pairs, labelled.rows)], axis=1)
+
+    return MadeFeatures(make, source.training)
+
+
+def _arith(source: Source) -> FeatureSet:
+    numbers = source.frame[list(source.numerical)]
+    return MadeFeatures(lambda fold: arithmetic(numbers, source.labelled(fold)), source.training)
+
+
+def _own(source: Source) -> FeatureSet:
+    own = source.own
+    if own is None:
+        raise UserError("view 'own' needs input/<competition>/features.py with a function transformers()")
+
+    def make(fold: int) -> pd.DataFrame:
+        rows = source.training[fold]
+        others = np.setdiff1d(np.arange(len(source.frame)), rows)
+        with numpy_seeded(source.seed + fold):
+            return own.fitted(source.frame, rows, source.y[rows], others)
+
+    return MadeFeatures(make, source.training)
+
+
+VIEWS: dict[str, View] = {
+    "raw": View("the table's own columns", _raw),
+    "dae": View("the autoencoder's features", _of_files("dae"), stage="dae"),
+    "dae_selected": View("a choice of the autoencoder's features", _of_files("dae_selected"), stage="select"),
+    "freq": View("how frequent each category is", _freq, needs=("categorical", 1)),
+    "bins": View("quantile bins of numbers", _bins, needs=("numerical", 1)),
+    "te": View("mean target of each category, cross-fitted", _te, reads_labels=True, needs=("categorical", 1)),
+    "cross": View(
+        "mean target and frequency of pairs of categories", _cross, reads_labels=True, needs=("categorical", 2)
+    ),
+    "arith": View(
+        "differences, products, ratios of pairs of numbers", _arith, reads_labels=True, needs=("numerical", 2)
+    ),
+    "own": View("the columns of one's own transformers", _own, reads_labels=True),
+}
+
+
+def make_view(name: str, source: Source) -> FeatureSet:
+    """Raises UserError where the table lacks the columns that the view is made of."""
+    view = VIEWS[name]
+    if view.needs is not None:
+        kind, least = view.needs
+        found = len(source.categorical if kind == "categorical" else source.numerical)
+        if found < least:
+            raise UserError(f"view '{name}' needs {least} {kind} columns, the table has {found}; take it from features")
+    return view.make(source)
