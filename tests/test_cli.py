@@ -39,9 +39,9 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "running" not in out
     assert out.count("done, nothing to do") == 8
     code, out, _ = swapdae("status", "tiny")
-    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 7 + ["missing"] * 2
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 8 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
-    assert set(found) == {"heads", "blend"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
+    assert set(found) == {"heads", "blend", "rows_left_out"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
     assert set(found["heads"]["ridge_dae"]) == {"features", "oof", "public", "private", "seconds"}
     assert set(found["blend"]) == {"oof", "oof_cross_fitted", "public", "private", "weights"}
     table = swapdae("scores", "tiny")[1]
