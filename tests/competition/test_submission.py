@@ -76,6 +76,29 @@ def test_bounds_are_those_of_the_rows_that_have_predictions() -> None:
         check_submission(GOOD.assign(y=[20.1, 1.0, 1.0]), SAMPLE, competition(), np.append(OOF, np.nan))
 
 
+def test_what_was_decided_is_written(tmp_path: Path) -> None:
+    """Not the likelier label, but the one that a threshold has taken; for numbers, whole ones."""
+    two, objective = table("y", classes=("no", "yes")), competition("binary", "f1")
+    assert make_submission(two, np.array([1, 0, 1]), objective)["y"].tolist() == ["yes", "yes", "no"]
+    graded = competition("regression", "kappa_quadratic")
+    frame = make_submission(table("y"), np.array([3, 1, 2]), graded)
+    write_submission(frame, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "id,y\n7,2\n5,3\n6,1\n"
+    assert read_submission(tmp_path / "a.csv", SAMPLE, graded)["y"].tolist() == [2, 3, 1]
+    assert make_submission(table("y"), np.array([3.4, 1.6, 2.0]), graded)["y"].tolist() == [2, 3, 2]
+
+
+def test_ranked_labels_are_one_text(tmp_path: Path) -> None:
+    p = np.array([[0.1, 0.2, 0.7], [0.3, 0.4, 0.3], [0.9, 0, 0.1]])
+    many = table("y", classes=("a", "b", "c"))
+    for k, expected in ((2, ["a c", "c b", "b a"]), (9, ["a c b", "c b a", "b a c"])):
+        objective = competition("multiclass", f"map:{k}")
+        frame = make_submission(many, p, objective)
+        assert frame["y"].tolist() == expected
+        write_submission(frame, tmp_path / "a.csv")
+        assert read_submission(tmp_path / "a.csv", many.sample, objective)["y"].tolist() == expected
+
+
 def test_a_good_submission_comes_back_as_it_was_written(tmp_path: Path) -> None:
     frame = GOOD.assign(y=[0.1 + 0.2, 1e-17, 1 / 3])
     check_submission(frame, SAMPLE, competition(), OOF)

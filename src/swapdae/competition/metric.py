@@ -67,18 +67,23 @@ class Metric:
         return "regression" in self.tasks
 
     @property
+    def takes_labels(self) -> bool:
+        return self.wants == "labels"
+
+    @property
     def takes_weights(self) -> bool:
         parameters = inspect.signature(self.function).parameters.values()
         return sum(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters) > 2
 
     def value(self, y: Array, prediction: Array, weights: Array | None = None) -> float:
-        """The figure that the competition prints. Labels and ranks are read off predictions where it wants those.
+        """The figure that the competition prints. Labels and ranks are read off predictions where it wants those; what
+        is int is taken for labels or ranks already.
 
         weights: (n,), a row of weight 2 counts as two. Raises ValueError where the function takes none.
         """
-        if self.wants == "labels":
-            prediction = labels_of(y, prediction)
-        elif self.wants == "ranks":
+        if self.takes_labels:
+            prediction = labels_of(prediction, whole=y.dtype.kind == "f")
+        elif self.wants == "ranks" and prediction.dtype.kind == "f":
             prediction = ranks_of(prediction, self.k)
         if weights is None:
             return float(self.function(y, prediction))
@@ -113,18 +118,18 @@ class Metric:
         return back
 
 
-def labels_of(y: Array, prediction: Array) -> Array:
-    """The plainest labels, (n,): the likeliest class, the class above 0.5, the nearest whole number.
+def labels_of(prediction: Array, *, whole: bool) -> Array:
+    """The plainest labels, (n,): the likeliest class, the class above 0.5; or if `whole`, the nearest whole number.
 
-    y, float in regression and int for classes, says which. What are labels already stays as it is.
+    What are labels already, int, stays as it is.
     """
     labels: Array
     if prediction.ndim == 2:
         labels = prediction.argmax(axis=1)
-    elif y.dtype.kind == "f":
-        labels = np.rint(prediction)
+    elif prediction.dtype.kind in "iu":
+        labels = prediction
     else:
-        labels = prediction if prediction.dtype.kind in "iu" else (prediction > 0.5).astype(np.int64)
+        labels = np.rint(prediction).astype(np.int64) if whole else (prediction > 0.5).astype(np.int64)
     return labels
 
 

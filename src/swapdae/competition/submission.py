@@ -28,9 +28,9 @@ def make_submission(table: Table, test_prediction: Array, competition: Competiti
     if metric.wants == "ranks":
         prediction = np.array([" ".join(row) for row in classes[ranks_of(prediction, metric.k)]])
     elif _takes_labels(table.sample, competition):
-        prediction = classes[labels_of(table.y.astype(np.int64), prediction)]
-    elif metric.wants == "labels" and competition.task == "regression":
-        prediction = np.rint(prediction).astype(np.int64)
+        prediction = classes[labels_of(prediction, whole=False)]
+    elif metric.takes_labels and competition.task == "regression":
+        prediction = labels_of(prediction, whole=True)
     columns = dict(zip(names, prediction.reshape(len(prediction), -1).T, strict=True))
     frame = pd.DataFrame({id_: table.sample[id_], **columns})
     return frame[table.sample.columns]
@@ -92,7 +92,7 @@ def _takes_labels(sample: pd.DataFrame, competition: Competition) -> bool:
     """Whether the one prediction column holds class labels instead of numbers."""
     if competition.task == "regression":
         return False
-    several = competition.task == "multiclass" or competition.metric_of.wants == "labels"
+    several = competition.task == "multiclass" or competition.metric_of.takes_labels
     return several and len(sample.columns) == 2
 
 

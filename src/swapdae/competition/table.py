@@ -111,11 +111,11 @@ def read_table(competition: Competition, directory: Path) -> Table:
     _check_ids(frames, id_)
 
     y, classes = _target(train[target], competition.task, train_file)
-    check_target(competition.metric_of, train[target], y, classes, train_file)
-    check_sample(competition.metric_of, sample, sample_file)
     columns = _columns(train, test, competition, train_file)
     sample[id_] = ids_of(sample[id_])
     _check_sample(sample, competition.task, classes, sample_file)
+    check_target(competition.metric_of, train[target], y, classes, train_file)
+    check_sample(competition.metric_of, sample, sample_file)
     table = Table(
         train=_features(train, columns, train_file),
         test=_features(test, columns, test_file),

@@ -42,7 +42,7 @@ class Decision:
 
 def fit_decision(metric: Metric, y: Array, prediction: Array, weights: Array | None = None) -> Decision:
     """The decision that scores best on these rows. y: float in regression, class numbers else. weights: (n,)."""
-    if metric.wants != "labels":
+    if not metric.takes_labels:
         return Decision("none")
     if y.dtype.kind == "f" or (metric.ordinal and prediction.ndim == 2):
         return _cuts(metric, y, prediction, weights)
@@ -56,7 +56,7 @@ def decided(metric: Metric, y: Array, prediction: Array, folds: Array, weights: 
 
     folds: (n,) fold numbers; rows of -1 are in no fold, decide nothing and become 0.
     """
-    if metric.wants != "labels":
+    if not metric.takes_labels:
         return prediction
     labels = np.zeros(len(y), dtype=np.int64)
     for fold in np.unique(folds[folds >= 0]):

@@ -50,7 +50,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)
     np.save(scratch.out / "test.npy", test)
     submission = make_submission(data.table, blend.decision.decide(test), run.competition)
-    check_submission(submission, data.table.sample, run.competition, blend.oof)
+    check_submission(submission, data.table.sample, run.competition, blend.decision.decide(blend.oof))
     write_submission(submission, scratch.out / CSV)
     cross_fitted = metric.value_of(blend.score_cross_fitted)
     run.say(f"{NAME}: {blend.method}, cross-fitted {metric.name} {cross_fitted:.5f}")
@@ -61,7 +61,7 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
         "cross_fitted_by_method": {name: metric.value_of(score) for name, score in blend.scores.items()},
         **({"rows_left_out": data.folds.n_left_out} if data.folds.n_left_out else {}),
         "weights": dict(zip(names, blend.weights.tolist(), strict=True)),
-        **({"decision": asdict(blend.decision)} if metric.wants == "labels" else {}),
+        **({"decision": asdict(blend.decision)} if metric.takes_labels else {}),
     }
 
 

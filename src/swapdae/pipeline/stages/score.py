@@ -19,7 +19,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             lambda scratch: _body(run),
             reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
             config={"host": run.competition.host, "metric": run.competition.metric_key},
-            code=("competition.submission", f"competition.hosts.{run.competition.host}"),
+            code=("competition.submission", "modelling.decision", f"competition.hosts.{run.competition.host}"),
         )
     ]
 
