@@ -81,6 +81,12 @@ def test_reference_experiment_is_the_published_recipe() -> None:
             "heads.r.features.1: unknown view 'tee'; known are raw, dae, dae_selected, freq, bins, te",
         ),
         ("competition = 'c'\n[heads]", "heads"),
+        (
+            "competition = 'c'\n[dae]\nreads = ['te']\n[heads.r]\nkind = 'ridge'",
+            "dae.reads: view 'te' sees the target, which needs dae.scope = 'per_fold'",
+        ),
+        ("competition = 'c'\n[dae]\nreads = ['dae']\n[heads.r]\nkind = 'ridge'", "cannot read 'dae' beside"),
+        ("competition = 'c'\n[dae]\nreads = ['frq']\n[heads.r]\nkind = 'ridge'", "unknown view of dae.reads 'frq'"),
         ("competition = 'c'\n[dae.noise]\nnumerical = 1.5\n[heads.r]\nkind = 'ridge'", "dae.noise.numerical"),
         (
             "competition = 'c'\n[dae.body]\nkind = 'transformer'\nd_subspace = 10\n[heads.r]\nkind = 'ridge'",

@@ -56,15 +56,19 @@ class TrainingConfig(StrictModel):
 
 class DaeConfig(StrictModel):
     """The autoencoder. scope: "transductive" is one for all rows, train and test; "per_fold" one per fold, which
-    never sees the fold's held-out rows (test rows it sees only if `test_rows`)."""
+    never sees the fold's held-out rows (test rows it sees only if `test_rows`). reads: views of the rows whose columns
+    it takes as inputs beside the table's own."""
 
     scope: Literal["transductive", "per_fold"] = "transductive"
     test_rows: bool = True
+    reads: tuple[str, ...] = ()
     body: Annotated[SerializeAsAny[Body], by_kind(BODIES)] = StackConfig()
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
 
     def decisive(self) -> dict[str, Any]:
-        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`."""
-        return self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})
+        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`, and no `reads` where
+        there are none."""
+        values = self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})
+        return {name: value for name, value in values.items() if name != "reads" or value}

@@ -98,6 +98,17 @@ class Experiment(StrictModel):
     select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _autoencoder_reads_what_it_may(self) -> Self:
+        """Labels of a fold's held-out rows would reach its features through an autoencoder of all rows."""
+        for name in self.dae.reads:
+            view = entry(VIEWS, name, "view of dae.reads")
+            if name == "raw" or view.stage is not None:
+                raise ValueError(f"dae.reads: the autoencoder cannot read '{name}' beside the table's columns")
+            if view.reads_labels and self.dae.scope != "per_fold":
+                raise ValueError(f"dae.reads: view '{name}' sees the target, which needs dae.scope = 'per_fold'")
+        return self
+
     def reads(self, *views: str) -> bool:
         """Whether any head reads one of these views."""
         return any(view in head.features for head in self.heads.values() for view in views)

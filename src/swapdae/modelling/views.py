@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,6 +72,21 @@ class Source:
         )
 
 
+class Columns(NamedTuple):
+    """frame: all rows, train then test. Names of its columns by kind."""
+
+    frame: pd.DataFrame
+    categorical: tuple[str, ...]
+    numerical: tuple[str, ...]
+
+    def beside(self, others: "Columns") -> "Columns":
+        """Both. Raises UserError for a name that both have."""
+        if twice := sorted({*map(str, self.frame)} & {*map(str, others.frame)}):
+            raise UserError(f"column '{twice[0]}' is made under a name that the table has; rename the table's")
+        frame = pd.concat([self.frame, others.frame], axis=1)
+        return Columns(frame, self.categorical + others.categorical, self.numerical + others.numerical)
+
+
 class MadeFeatures:
     """Columns that are made of the table's, encoded as the table's are: numbers standardized, text one-hot.
 
@@ -86,11 +101,14 @@ class MadeFeatures:
     def shared(self) -> bool:
         return len(self._rows) == 1
 
-    def _encoded(self, k: int) -> RawFeatures:
+    def columns(self, k: int) -> Columns:
+        """As they are made: of all folds, or of fold k."""
         frame = self._make(k)
         numerical = tuple(str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name]))
-        categorical = tuple(str(name) for name in frame if name not in numerical)
-        return RawFeatures(frame, categorical, numerical, [self._rows[k]])
+        return Columns(frame, tuple(str(name) for name in frame if name not in numerical), numerical)
+
+    def _encoded(self, k: int) -> RawFeatures:
+        return RawFeatures(*self.columns(k), [self._rows[k]])
 
     def native(self, fold: int) -> Native:
         return self._of(0 if self.shared else fold).native(0)

@@ -18,7 +18,7 @@ from swapdae.encoding.encoder import Codes, Layout, encode
 from swapdae.experiment.config import HeadConfig
 from swapdae.modelling.cross_fit import ClassWeight, Problem
 from swapdae.modelling.features import FeatureSet, JoinedFeatures, Pretrained, RowNumbers
-from swapdae.modelling.views import Source, make_view
+from swapdae.modelling.views import Columns, MadeFeatures, Source, make_view
 from swapdae.pipeline.run import Run
 
 
@@ -71,8 +71,12 @@ class FeatureStore:
 
     def encoded(self, k: int) -> tuple[Codes, Layout]:
         """All rows, encoded for autoencoder k by what it may see of them."""
-        table = self.run.data.table
-        return encode(self.run.data.frame, self.rows[k], table.categorical, table.numerical)
+        columns = Columns(self.run.data.frame, self.run.data.table.categorical, self.run.data.table.numerical)
+        for name in self.run.experiment.dae.reads:
+            view = self.view(name)
+            assert isinstance(view, MadeFeatures)  # the experiment's model lets no other in
+            columns = columns.beside(view.columns(0 if view.shared else k))
+        return encode(columns.frame, self.rows[k], columns.categorical, columns.numerical)
 
     @cached_property
     def source(self) -> Source:

@@ -23,14 +23,15 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
             raise UserError(f"head '{name}': class_weight is of classes; task 'regression' has none")
         config["class_weight"] = head.class_weight
     if "own" in head.features:
-        config["own"] = _own_hash(run, name)
+        config["own"] = own_hash(run, f"head '{name}'")
     code = (f"heads.{head.kind}", "modelling.cross_fit", "competition.folds", "pipeline.feature_store")
     return ("download", "folds", *stages), config, code
 
 
-def _own_hash(run: Run, head: str) -> str:
-    """Raises UserError where no file has what the view 'own' is made by; known before anything is trained."""
+def own_hash(run: Run, reader: str) -> str:
+    """Of the file that makes the view 'own'. reader: who reads it. Raises UserError where there is none, before anything
+    is trained."""
     if run.own is None or run.own.transformers is None:
         first, second = run.paths.own_features(run.competition.name, run.experiment.name)
-        raise UserError(f"head '{head}': view 'own' needs a function transformers() in {second} or {first}")
+        raise UserError(f"{reader}: view 'own' needs a function transformers() in {second} or {first}")
     return run.own.sha256

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline_case import make, with_dae, with_table
+from swapdae.base.errors import UserError
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.publish import open_scratch
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages import dae
+from swapdae.pipeline.stages import dae, plan_of
 
 
 def test_one_autoencoder_writes_features_of_all_rows(run: Run) -> None:
@@ -65,3 +66,55 @@ def test_write_npy_refuses_another_number_of_rows(tmp_path: Path) -> None:
     assert not (tmp_path / "x.npy").exists()
     dae.write_npy(tmp_path / "x.npy", iter(blocks), (2, 3))
     assert np.load(tmp_path / "x.npy").tolist() == [[65504.0] * 3] * 2  # clipped, not infinite
+
+
+def test_it_reads_label_free_views_beside_the_table(run: Run) -> None:
+    plain, reader = run, with_dae(run, reads=("freq", "bins"))
+    (_, before), (codes, layout) = FeatureStore(plain).encoded(0), FeatureStore(reader).encoded(0)
+    assert layout.categorical == (*before.categorical, *(f"bin_x{j}" for j in range(5)))
+    assert layout.numbers == (*before.numbers, *(f"freq_c{j}" for j in range(4)))
+    frequency = FeatureStore(reader).view("freq").dense(0)[0]
+    assert codes.x_num[:, -4:] == pytest.approx(frequency, abs=1e-5)
+    (report,) = make(reader, "dae")
+    assert report.metrics["trainings"][0]["n_inputs"] == layout.n_inputs
+    make(plain, "dae")
+    assert plain.report("dae").key != report.key
+
+
+def test_a_view_of_labels_is_read_by_the_autoencoder_of_its_fold(run: Run) -> None:
+    reader = with_dae(run, reads=("te",), scope="per_fold")
+    for fold in range(3):
+        codes, layout = FeatureStore(reader).encoded(fold)
+        assert layout.numbers[-4:] == ("te_c0", "te_c1", "te_c2", "te_c3")
+        y = reader.data.table.y.copy()
+        y[reader.data.folds == fold] += 1000.0
+        other, _ = FeatureStore(with_table(reader, y=y)).encoded(fold)
+        assert np.array_equal(codes.x_num, other.x_num), "no target of a held-out row is seen"
+        others, _ = FeatureStore(with_table(reader, y=y)).encoded((fold + 1) % 3)
+        assert not np.array_equal(FeatureStore(reader).encoded((fold + 1) % 3)[0].x_num, others.x_num)
+
+
+def test_a_made_column_of_the_tables_own_name_is_refused(run: Run) -> None:
+    table = run.data.table
+    named = with_table(
+        with_dae(run, reads=("freq",)),
+        train=table.train.rename(columns={"x0": "freq_c0"}),
+        test=table.test.rename(columns={"x0": "freq_c0"}),
+        numerical=("freq_c0", *table.numerical[1:]),
+    )
+    with pytest.raises(UserError, match="column 'freq_c0' is made under a name that the table has"):
+        FeatureStore(named).encoded(0)
+
+
+def test_own_transformers_that_it_reads_are_part_of_its_key(run: Run) -> None:
+    reader = with_dae(run, reads=("own",), scope="per_fold")
+    with pytest.raises(UserError, match=r"dae.reads: view 'own' needs a function transformers"):
+        dae._stages(reader, plan_of(run))
+    text = "from sklearn.preprocessing import FunctionTransformer as F\n"
+    text += "def transformers(): return [F(lambda x: x[['x0']])]\n"
+    keys = []
+    for body in (text, text.replace("x0", "x1")):
+        (reader.input / "features.py").write_text(body)
+        (stage,) = dae._stages(with_dae(reader), plan_of(run))
+        keys.append(stage.config["own"])
+    assert keys[0] != keys[1]

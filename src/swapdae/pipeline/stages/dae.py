@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.files import written_aside
 from swapdae.pipeline.feature_store import FeatureStore, feature_files
+from swapdae.pipeline.head_inputs import own_hash
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
@@ -25,6 +26,8 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
     config = {"dae": run.experiment.dae.decisive(), "seed": run.experiment.seed}
     if run.experiment.dae.scope == "per_fold":
         config["folds"] = run.competition.folds.model_dump(mode="json")
+    if "own" in run.experiment.dae.reads:
+        config["own"] = own_hash(run, "dae.reads")
     return [
         Stage(
             NAME,
