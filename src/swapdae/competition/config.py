@@ -3,7 +3,7 @@
 from itertools import combinations
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
@@ -21,23 +21,46 @@ class FoldsConfig(StrictModel):
     seed: int = 0
 
 
+ISO = "ISO8601"  # what pandas calls the format of dates as 2024-12-31
+
+
+def _formats(value: object) -> object:
+    """A list of date columns as their formats by name."""
+    return dict.fromkeys(value, ISO) if isinstance(value, (list, tuple)) else value
+
+
 class Columns(StrictModel):
-    """Kinds of columns by name, where "auto" (strings are categorical, numbers numerical) would get them wrong."""
+    """Kinds of columns by name, where "auto" would get them wrong: it takes numbers as numerical, ISO dates as dates,
+    and the rest as categorical.
+
+    drop: left out; may be in train alone. dates: a list of columns with ISO dates, or strptime's formats by column.
+    text: free text, hashed into numbers.
+    """
 
     categorical: tuple[str, ...] = ()
     numerical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    dates: Annotated[dict[str, str], BeforeValidator(_formats)] = {}
+    text: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        if both := set(self.categorical) & set(self.numerical):
-            raise ValueError(f"columns are both categorical and numerical: {', '.join(sorted(both))}")
+    def _once(self) -> Self:
+        seen: dict[str, str] = {}
+        for name, kind in ((name, kind) for kind, names in self for name in names):
+            if name in seen:
+                both = f"twice as {kind}" if kind == seen[name] else f"as {seen[name]} and as {kind}"
+                raise ValueError(f"column '{name}' is named {both}; keep one")
+            seen[name] = kind
         return self
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The list that a column is named in, by column."""
+        return {name: kind for kind, names in self for name in names}
 
-Kinds = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[Columns, Tag("named")],
-    Discriminator(lambda value: "auto" if isinstance(value, str) else "named"),
-]
+
+def _columns(value: object) -> object:
+    return {} if value == "auto" else value
 
 
 def _file_name(text: str) -> str:
@@ -88,7 +111,7 @@ class Competition(StrictModel):
     target: str
     task: Task
     metric: str
-    columns: Kinds = "auto"
+    columns: Annotated[Columns, BeforeValidator(_columns)] = Columns()
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
     git_blob_sha1: dict[str, Sha1] = {}  # of the true files, by name, where they are known
@@ -102,6 +125,8 @@ class Competition(StrictModel):
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
         if self.folds.kind == "stratified" and self.task == "regression":
             raise ValueError("folds.kind = 'stratified' needs classes; a regression takes 'shuffle'")
+        if clash := sorted({self.id, self.target} & set(self.columns.kinds)):
+            raise ValueError(f"columns name '{clash[0]}', which is the id or the target; take it out there")
         if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
             raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from swapdae.base.errors import UserError
 from swapdae.base.files import written_aside
 
+TEXT = pd.StringDtype("python", na_value=np.nan)  # pandas' str as it is without pyarrow, so that one table is one table
+
 
 def read_csv(file: Path, expected: Iterable[str], stage: str) -> pd.DataFrame:
     """All cells as they stand, in str dtype and "" where empty.
@@ -21,7 +23,7 @@ def read_csv(file: Path, expected: Iterable[str], stage: str) -> pd.DataFrame:
     hint = f"expected comma-separated columns {', '.join(expected)}, ...; {advice}"
     try:
         _scan(file, hint)
-        return pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
+        return pd.read_csv(file, dtype=TEXT, na_filter=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; run the {stage} stage, which puts it there") from None
     except UnicodeDecodeError as error:
