@@ -1,4 +1,4 @@
-"""A competition's CSVs as one Table, validated once. Later stages rely on it and check nothing again."""
+"""A competition's files as one Table, validated once. Later stages rely on it and check nothing again."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
-from swapdae.competition.csv_file import cell_error, ids_of, read_csv
+from swapdae.competition.csv_file import cell_error, ids_of
 from swapdae.competition.kinds import is_free_text, kinds_of, missing_numbers, numbers_of
 from swapdae.competition.made_columns import made_columns
+from swapdae.competition.table_file import read_cells
 
 Array = NDArray[Any]
 
@@ -90,9 +91,9 @@ def read_table(competition: Competition, directory: Path) -> Table:
     id_, target, named = competition.id, competition.target, competition.columns
     train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
     expected = [id_, *(name for name, kind in named.kinds.items() if kind != "drop")]
-    train = read_csv(train_file, [*expected, target], "download")
-    test = read_csv(test_file, expected, "download")
-    sample = read_csv(sample_file, [id_, target], "download")
+    train = read_cells(train_file, [*expected, target], "download")
+    test = read_cells(test_file, expected, "download")
+    sample = read_cells(sample_file, [id_, target], "download")
     _check_named(train, test, named, train_file)
     train, test = (cells.drop(columns=list(named.drop), errors="ignore") for cells in (train, test))
     frames = dict(zip(files, (train, test, sample), strict=True))
