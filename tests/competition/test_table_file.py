@@ -112,8 +112,8 @@ def frame() -> pd.DataFrame:
             "single": np.array([0.1, 2.0, 3e-9], dtype=np.float32),
             "city": pd.Categorical(["Rome", None, "NA"]),
             "yes": [True, False, True],
-            "day": pd.to_datetime(["2024-01-31", None, "2024-02-01"]),
-            "at": pd.to_datetime(["2024-01-31 10:00", None, "2024-02-01"], format="ISO8601").tz_localize("Europe/Rome"),
+            "day": pd.DatetimeIndex(["2024-01-31", "NaT", "2024-02-01"]),
+            "at": pd.DatetimeIndex(["2024-01-31 10:00", "NaT", "2024-02-01 00:00"], tz="Europe/Rome"),
         },
         index=pd.Index([7, 9, 4]),
     )
