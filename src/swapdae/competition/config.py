@@ -1,10 +1,11 @@
 """What a competition is: input/<name>/competition.toml as a frozen model. A misspelt key is refused."""
 
 from itertools import combinations
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from swapdae.base.errors import UserError
 from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
 from swapdae.competition.hosts import HOSTS
@@ -102,19 +103,40 @@ def _known_host(name: str) -> str:
 
 
 class Competition(StrictModel):
-    """input/<name>/competition.toml. A new competition is this file plus its CSVs."""
+    """input/<name>/competition.toml. A new competition is this file plus its CSVs.
+
+    Where `target` is a list there, it stands in `targets`, and `target` is the one that a view looks at (for_target).
+    """
 
     name: Name
     host: Annotated[str, AfterValidator(_known_host)]
     slug: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     id: str
     target: str
+    targets: tuple[Name, ...] = ()  # each becomes a folder
     task: Task
     metric: str
     columns: Annotated[Columns, BeforeValidator(_columns)] = Columns()
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
     git_blob_sha1: dict[str, Sha1] = {}  # of the true files, by name, where they are known
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("target"), (list, tuple)):
+            return {**values, "target": "", "targets": values["target"]}
+        return values
+
+    @model_validator(mode="after")
+    def _targets_are_several(self) -> Self:
+        if self.targets and (len(set(self.targets)) < max(2, len(self.targets)) or self.id in self.targets):
+            raise ValueError("target: a list names two or more columns, each once, and not the id")
+        if self.targets and self.task == "multiclass":
+            raise ValueError("target: a list is for 'regression' and 'binary'; 'multiclass' takes one target")
+        if self.targets and self.target and self.target not in self.targets:
+            raise ValueError(f"target '{self.target}' is none of {', '.join(self.targets)}")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -125,11 +147,23 @@ class Competition(StrictModel):
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")
         if self.folds.kind == "stratified" and self.task == "regression":
             raise ValueError("folds.kind = 'stratified' needs classes; a regression takes 'shuffle'")
-        if clash := sorted({self.id, self.target} & set(self.columns.kinds)):
+        if clash := sorted({self.id, self.target, *self.targets} & set(self.columns.kinds)):
             raise ValueError(f"columns name '{clash[0]}', which is the id or the target; take it out there")
         if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
             raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self
+
+    def for_target(self, target: str) -> "Competition":
+        """The competition as if `target` were its only one. Raises UserError where it is none of several."""
+        if target not in self.targets:
+            known = f"known are {', '.join(self.targets)}" if self.targets else "it has one target"
+            raise UserError(f"competition '{self.name}' has no target '{target}' among several; {known}")
+        return self.model_copy(update={"target": target})
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Targets that a view does not look at."""
+        return tuple(name for name in self.targets if name != self.target)
 
     @property
     def metric_of(self) -> Metric:

@@ -95,7 +95,10 @@ def read_table(competition: Competition, directory: Path) -> Table:
     test = read_cells(test_file, expected, "download")
     sample = read_cells(sample_file, [id_, target], "download")
     _check_named(train, test, named, train_file)
-    train, test = (cells.drop(columns=list(named.drop), errors="ignore") for cells in (train, test))
+    _check_targets(dict(zip(files, (train, test, sample), strict=True)), competition)
+    left_out, others = [*named.drop, *competition.others], list(competition.others)
+    train, test = (cells.drop(columns=left_out, errors="ignore") for cells in (train, test))
+    sample = sample.drop(columns=others)
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
     _check_ids(frames, id_)
@@ -137,6 +140,20 @@ def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) ->
     _same_columns(features, set(test.columns) - {id_}, test_file, f"compared with {train_file.name}")
     if not features:
         raise UserError(f"{train_file}: no columns besides id and target, so nothing to learn from")
+
+
+def _check_targets(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
+    """Of a competition of several targets: one is chosen; all are in train and in the sample, none in test."""
+    if not competition.target:
+        known = ", ".join(competition.targets)
+        raise UserError(f"competition '{competition.name}' has targets {known}: choose one, as <experiment>/<target>")
+    (train_file, train), (test_file, test), (sample_file, sample) = frames.items()
+    for name in competition.targets:
+        for cells, file in ((train, train_file), (sample, sample_file)):
+            if name not in cells:
+                raise UserError(f"{file}: no column '{name}', which is a target in competition.toml; mend that")
+        if name in test:
+            raise UserError(f"{test_file}: holds the target '{name}'; take that column out")
 
 
 def _check_named(train: pd.DataFrame, test: pd.DataFrame, named: Columns, file: Path) -> None:

@@ -13,7 +13,7 @@ NAME = "download"
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
-    fields = {"id", "target", "task", "columns", "files"}
+    fields = {"id", "target", "targets", "task", "columns", "files"}
     return [
         Stage(
             NAME,
