@@ -121,3 +121,14 @@ def test_report_ends_with_its_path_and_compare_shows_both(tiny: Paths) -> None:
     assert list(found["experiments"]) == ["tiny", "tinier"]
     assert "its 95% interval" in swapdae("compare", "tiny", "tinier")[1]
     assert swapdae("compare", "tiny")[2] == "error: compare takes two experiments or more, by name\n"
+
+
+def test_several_targets_are_told_one_after_the_other(tiny: Paths) -> None:
+    file = tiny.competition_file("synthetic")
+    file.write_text(file.read_text().replace('target = "target"', 'target = ["target", "x0"]'))
+    code, out, _ = swapdae("status", "tiny")
+    assert code == 0 and {"target/download", "x0/blend"} <= {line.split()[0] for line in out.splitlines()}
+    assert list(json.loads(swapdae("scores", "tiny", "--json")[1])) == ["target", "x0"]
+    assert swapdae("scores", "tiny")[1].count("ridge_raw") == 2 * swapdae("scores", "tiny/x0")[1].count("ridge_raw") > 0
+    code, _, err = swapdae("download", "tiny")
+    assert (code == 1 and "holds the target 'x0'" in err) or "no column 'x0'" in err

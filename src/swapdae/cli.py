@@ -68,7 +68,7 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
         with _plainly(debug):
             told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
             run = Run.of(here(), experiment, device=device, force=force, strict=strict, options=told)
-            with locked(run.paths.oof(experiment)):
+            with locked(run.paths.oof(experiment.partition("/")[0])):
                 run_kinds(run, kinds)
 
     common = [
@@ -102,17 +102,24 @@ app.command("run", help="Every stage up to score, in order; what is done is not 
 def status(experiment: ExperimentName, debug: Debug = False) -> None:
     """Each stage: done (and by which other code or libraries), stale and why, or missing."""
     with _plainly(debug):
-        for name, state in plan_of(Run.of(here(), experiment)).states().items():
-            print(f"{name:28} {state}")
+        for part in (parts := Run.of(here(), experiment).parts):
+            target = f"{part.competition.target}/" if len(parts) > 1 else ""
+            for name, state in plan_of(part).states().items():
+                print(f"{target + name:28} {state}")
 
 
 @app.command()
 def scores(experiment: ExperimentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """The result table: every head and the blend, out of fold and on the host's rows."""
     with _plainly(debug):
-        run = Run.of(here(), experiment)
-        found = scores_of(run)
-        print(json.dumps(found) if as_json else score_table(run, found))
+        parts = Run.of(here(), experiment).parts
+        if as_json:
+            found = {part.competition.target: scores_of(part) for part in parts}
+            print(json.dumps(found if len(parts) > 1 else scores_of(parts[0])))
+            return
+        for part in parts:
+            title = f"{part.competition.target}:\n" if len(parts) > 1 else ""
+            print(title + score_table(part, scores_of(part)))
 
 
 @app.command("compare")

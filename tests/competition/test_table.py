@@ -192,8 +192,9 @@ def test_cells_of_a_column_named_numerical(tmp_path: Path, train: str, test: str
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        (Columns(categorical=("city",)), "extra columns num"),
-        (Columns(categorical=("city",), numerical=("num", "sum")), "missing columns sum"),
+        (Columns(numerical=("sum",)), r"train\.csv: no column 'sum'; mend its name in numerical under"),
+        (Columns(dates={"when": "%Y"}), "no column 'when'; mend its name in dates"),
+        (Columns(drop=("sum",)), "no column 'sum'; mend its name in drop"),
     ],
 )
 def test_named_columns_must_be_those_of_the_file(tmp_path: Path, named: Columns, message: str) -> None:

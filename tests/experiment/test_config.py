@@ -124,7 +124,7 @@ def test_missing_and_undecodable_files_are_refused(tmp_path: Path) -> None:
         ({"slug": "https://www.kaggle.com/c/x"}, "slug"),
         ({"folds": {"count": 1}}, "folds.count"),
         ({"folds": {"kind": "stratified"}}, "stratified"),
-        ({"columns": {"categorical": ["a"], "numerical": ["a"]}}, "both categorical and numerical: a"),
+        ({"columns": {"categorical": ["a"], "numerical": ["a"]}}, "as categorical and as numerical"),
     ],
 )
 def test_bad_competition_is_refused(changes: dict[str, Any], said: str) -> None:

@@ -48,7 +48,7 @@ def submission(run: Run) -> pd.Series:
 def test_labels_of_two_classes_are_decided_by_a_threshold(tmp_path: Path) -> None:
     run = run_of(tmp_path, "f1", "binary", ["no", "yes"])
     make(run, "blend")
-    found, y, folds = run.report("blend").metrics, run.data.table.y, run.data.folds
+    found, y, folds = run.report("blend").metrics, run.data.table.y, run.data.folds.labels
     decision = Decision(**{**found["decision"], "values": tuple(found["decision"]["values"])})
     assert decision.kind == "threshold" and decision.values != (0.5,)
     labels = np.where(run.array("blend", "test.npy") > decision.values[0], "yes", "no")

@@ -6,15 +6,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Discriminator,
     Field,
     InstanceOf,
     SerializerFunctionWrapHandler,
-    Tag,
     model_serializer,
     model_validator,
 )
 
+from swapdae.base.errors import UserError
 from swapdae.base.models import Name, StrictModel, read_toml
 from swapdae.base.paths import Paths
 from swapdae.competition.hosts import HOSTS
@@ -22,6 +21,55 @@ from swapdae.competition.metrics import OWN, Metric, metric_named, metrics_of
 from swapdae.competition.own_metric import read_own_metric
 
 Task = Literal["regression", "binary", "multiclass"]
+
+
+KINDS = ("categorical", "numerical", "drop", "dates", "text")
+ISO = "ISO8601"  # what pandas calls the format of dates as 2024-12-31
+
+
+def _formats(value: object) -> object:
+    """A list of date columns as their formats by name."""
+    return dict.fromkeys(value, ISO) if isinstance(value, (list, tuple)) else value
+
+
+class Columns(StrictModel):
+    """Kinds of columns by name, where "auto" would get them wrong: it takes numbers as numerical, ISO dates as dates,
+    and the rest as categorical.
+
+    drop: left out; may be in train alone. dates: a list of columns with ISO dates, or strptime's formats by column.
+    text: free text, hashed into numbers. weight: the column of train that holds each row's weight, and is no feature.
+    """
+
+    categorical: tuple[str, ...] = ()
+    numerical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    dates: Annotated[dict[str, str], BeforeValidator(_formats)] = {}
+    text: tuple[str, ...] = ()
+    weight: str | None = None
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        seen: dict[str, str] = {}
+        for name, kind in self._named():
+            if name in seen:
+                both = f"twice as {kind}" if kind == seen[name] else f"as {seen[name]} and as {kind}"
+                raise ValueError(f"column '{name}' is named {both}; keep one")
+            seen[name] = kind
+        if self.weight in seen:
+            raise ValueError(f"weight = '{self.weight}' is named as {seen[self.weight]}, too; take it out of there")
+        return self
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The list that a column is named in, by column."""
+        return dict(self._named())
+
+    def _named(self) -> list[tuple[str, str]]:
+        return [(name, kind) for kind in KINDS for name in getattr(self, kind)]
+
+
+def _columns(value: object) -> object:
+    return {} if value == "auto" else value
 
 
 def _file_name(text: str) -> str:
@@ -97,31 +145,6 @@ class FoldsConfig(StrictModel):
         return {name: value for name, value in dump(self).items() if name in decisive}
 
 
-class Columns(StrictModel):
-    """Kinds of columns by name, where "auto" (strings are categorical, numbers numerical) would get them wrong.
-
-    weight: the column of train that holds each row's weight, and is no feature; alone, it leaves kinds to "auto".
-    """
-
-    categorical: tuple[str, ...] = ()
-    numerical: tuple[str, ...] = ()
-    weight: str | None = None
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        if both := set(self.categorical) & set(self.numerical):
-            raise ValueError(f"columns are both categorical and numerical: {', '.join(sorted(both))}")
-        if self.weight in (*self.categorical, *self.numerical):
-            raise ValueError(f"weight = '{self.weight}' is listed as a feature, too; take it out of there")
-        return self
-
-
-Kinds = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[Columns, Tag("named")],
-    Discriminator(lambda value: "auto" if isinstance(value, str) else "named"),
-]
-
-
 FileName = Annotated[str, AfterValidator(_file_name)]
 Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 
@@ -152,21 +175,42 @@ def _known_host(name: str) -> str:
 
 
 class Competition(StrictModel):
-    """input/<name>/competition.toml. A new competition is this file plus its CSVs."""
+    """input/<name>/competition.toml. A new competition is this file plus its CSVs.
+
+    Where `target` is a list there, it stands in `targets`, and `target` is the one that a view looks at (for_target).
+    """
 
     name: Name
     host: Annotated[str, AfterValidator(_known_host)]
     slug: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     id: str
     target: str
+    targets: tuple[Name, ...] = ()  # each becomes a folder
     task: Task
     metric: str
-    columns: Kinds = "auto"
+    columns: Annotated[Columns, BeforeValidator(_columns)] = Columns()
     folds: FoldsConfig = FoldsConfig()
     files: Files = Files()
     git_blob_sha1: dict[str, Sha1] = {}  # of the true files, by name, where they are known
     metric_sha256: str = ""  # of one's own metric's source; read_competition fills in both
     own_metric: InstanceOf[Metric] | None = Field(None, exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("target"), (list, tuple)):
+            return {**values, "target": "", "targets": values["target"]}
+        return values
+
+    @model_validator(mode="after")
+    def _targets_are_several(self) -> Self:
+        if self.targets and (len(set(self.targets)) < max(2, len(self.targets)) or self.id in self.targets):
+            raise ValueError("target: a list names two or more columns, each once, and not the id")
+        if self.targets and self.task == "multiclass":
+            raise ValueError("target: a list is for 'regression' and 'binary'; 'multiclass' takes one target")
+        if self.targets and self.target and self.target not in self.targets:
+            raise ValueError(f"target '{self.target}' is none of {', '.join(self.targets)}")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -177,22 +221,25 @@ class Competition(StrictModel):
             raise ValueError(f"folds.kind = '{kind}' needs classes; a regression takes '{UNSTRATIFIED[kind]}'")
         if self.target in self.folds.by:
             raise ValueError(f"folds.by = '{self.target}' is the target; name another column")
-        if self.weight in (self.id, self.target):
-            raise ValueError(f"columns.weight = '{self.weight}' is the id or the target; name another column")
+        if self.columns.weight in (self.id, self.target, *self.targets):
+            raise ValueError(f"columns.weight = '{self.columns.weight}' is the id or the target; name another column")
+        if clash := sorted({self.id, self.target, *self.targets} & set(self.columns.kinds)):
+            raise ValueError(f"columns name '{clash[0]}', which is the id or the target; take it out there")
         if strange := sorted(set(self.git_blob_sha1) - set(self.files.all)):
             raise ValueError(f"git_blob_sha1 knows '{strange[0]}', which is none of [files]")
         return self
 
-    @property
-    def weight(self) -> str | None:
-        """The column of train that holds each row's weight."""
-        return self.columns.weight if isinstance(self.columns, Columns) else None
+    def for_target(self, target: str) -> "Competition":
+        """The competition as if `target` were its only one. Raises UserError where it is none of several."""
+        if target not in self.targets:
+            known = f"known are {', '.join(self.targets)}" if self.targets else "it has one target"
+            raise UserError(f"competition '{self.name}' has no target '{target}' among several; {known}")
+        return self.model_copy(update={"target": target})
 
     @property
-    def kinds(self) -> Kinds:
-        """Of features, where they are listed; else "auto"."""
-        listed = isinstance(self.columns, Columns) and (self.columns.categorical or self.columns.numerical)
-        return self.columns if listed else "auto"
+    def others(self) -> tuple[str, ...]:
+        """Targets that a view does not look at."""
+        return tuple(name for name in self.targets if name != self.target)
 
     @property
     def metric_of(self) -> Metric:

@@ -1,5 +1,6 @@
 """Test predictions in the shape of the sample submission, checked when made and again before the upload."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,21 @@ def check_submission(
 def write_submission(frame: pd.DataFrame, file: Path) -> None:
     """Write the CSV in one step: a file that is there is whole."""
     write_csv(frame, file)
+
+
+def join_submissions(sample: pd.DataFrame, csvs: Mapping[str, Path]) -> pd.DataFrame:
+    """The CSVs of single targets, by target, as one: the sample's ids and columns, in its order.
+
+    Raises UserError where one has other ids.
+    """
+    id_ = sample.columns[0]
+    joined = pd.DataFrame({id_: sample[id_]})
+    for target in sample.columns[1:]:
+        frame = read_csv(csvs[target], [id_, target], "blend").set_index(id_)
+        if len(frame) != len(sample) or not sample[id_].isin(frame.index).all():
+            raise UserError(f"{csvs[target]}: has other ids than the sample submission; make the blend again")
+        joined[target] = frame[target].loc[sample[id_]].to_numpy()
+    return joined
 
 
 def read_submission(file: Path, sample: pd.DataFrame, competition: Competition) -> pd.DataFrame:

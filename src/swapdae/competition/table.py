@@ -1,4 +1,4 @@
-"""A competition's CSVs as one Table, validated once. Later stages rely on it and check nothing again."""
+"""A competition's files as one Table, validated once. Later stages rely on it and check nothing again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns, Competition, Task
-from swapdae.competition.csv_file import cell_error, ids_of, read_csv
+from swapdae.competition.csv_file import cell_error, ids_of
 from swapdae.competition.fold_columns import fold_by, no_features
+from swapdae.competition.kinds import is_free_text, kinds_of, missing_numbers, numbers_of
+from swapdae.competition.made_columns import made_columns
 from swapdae.competition.metric_checks import check_sample, check_target
+from swapdae.competition.table_file import read_cells
 from swapdae.competition.weights import weights_of
 
 Array = NDArray[Any]
-MISSING_NUMBERS = ("", "NA", "nan", "NaN")  # of categories only the empty cell is missing: "NA" is a level
-FREE_TEXT_ROWS = 1000  # a longer string column with mostly distinct values is an identifier or free text
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Table:
     sample: the sample submission, whose ids are those of test in any order; its first column is the id.
     fold_by: what folds are drawn by, (n_train,) by name, see fold_by in fold_columns.
     weights: (n_train,) >= 0, where the competition weighs its rows.
+    kinds: of the columns as the files have them; of dates and texts, `numerical` holds what is made of them.
     """
 
     train: pd.DataFrame
@@ -44,6 +46,7 @@ class Table:
     sample: pd.DataFrame
     fold_by: Mapping[str, Array] = field(default_factory=dict)
     weights: Array | None = None
+    kinds: Columns = field(default_factory=Columns)
 
     @property
     def n_train(self) -> int:
@@ -85,6 +88,8 @@ class Table:
             "n_test": self.n_test,
             "categorical": list(self.categorical),
             "numerical": list(self.numerical),
+            "dates": list(self.kinds.dates),
+            "text": list(self.kinds.text),
             "missing": {column: list(counts) for column, counts in self.missing.items() if any(counts)},
             "unseen": {column: count for column, count in self.unseen.items() if count},
             "constant": list(self.constant),
@@ -94,33 +99,35 @@ class Table:
 
 def read_table(competition: Competition, directory: Path) -> Table:
     """The table of the CSVs in `directory`. Raises UserError naming file, and line and column if any."""
-    id_, target, named = competition.id, competition.target, competition.kinds
+    id_, target, named = competition.id, competition.target, competition.columns
     train_file, test_file, sample_file = files = [directory / name for name in competition.files.all]
-    expected = [id_, *([] if named == "auto" else (*named.categorical, *named.numerical))]
-    train = read_csv(train_file, [*expected, target], "download")
-    test = read_csv(test_file, expected, "download")
-    sample = read_csv(sample_file, [id_, target], "download")
+    expected = [id_, *(name for name, kind in named.kinds.items() if kind != "drop")]
+    train = read_cells(train_file, [*expected, target], "download")
+    test = read_cells(test_file, expected, "download")
+    sample = read_cells(sample_file, [id_, target], "download")
+    _check_named(train, test, named, train_file)
+    _check_targets(dict(zip(files, (train, test, sample), strict=True)), competition)
     by, dropped = fold_by(train, competition, train_file), no_features(train, test, competition.folds, id_)
-    weight, weights = competition.weight, None
-    if weight is not None:
-        weights = weights_of(train, weight, train_file)
-        dropped = [*dropped, weight]
-    train, test = (cells.drop(columns=dropped, errors="ignore") for cells in (train, test))
+    weights = None if named.weight is None else weights_of(train, named.weight, train_file)
+    left_out = [*named.drop, *competition.others, *dropped, *([] if named.weight is None else [named.weight])]
+    train, test = (cells.drop(columns=left_out, errors="ignore") for cells in (train, test))
+    sample = sample.drop(columns=list(competition.others))
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
     _check_ids(frames, id_)
 
     y, classes = _target(train[target], competition.task, train_file)
-    columns = _columns(train, test, competition, train_file)
+    kinds = kinds_of(train.drop(columns=[id_, target]), test.drop(columns=id_), competition, train_file)
+    made = made_columns(train, test, kinds, (train_file, test_file))
     sample[id_] = ids_of(sample[id_])
     _check_sample(sample, competition.task, classes, sample_file)
     check_target(competition.metric_of, train[target], y, classes, train_file)
     check_sample(competition.metric_of, sample, sample_file)
     table = Table(
-        train=_features(train, columns, train_file),
-        test=_features(test, columns, test_file),
-        categorical=columns.categorical,
-        numerical=columns.numerical,
+        train=pd.concat([_features(train, kinds, train_file), made[0]], axis=1),
+        test=pd.concat([_features(test, kinds, test_file), made[1]], axis=1),
+        categorical=kinds.categorical,
+        numerical=(*kinds.numerical, *made[0].columns),
         train_ids=ids_of(train[id_]),
         test_ids=ids_of(test[id_]),
         y=y,
@@ -128,6 +135,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         sample=sample,
         fold_by=by,
         weights=weights,
+        kinds=kinds,
     )
     if len(table.constant) == len(table.train.columns):
         raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
@@ -138,7 +146,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
 
 
 def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
-    id_, target, named = competition.id, competition.target, competition.kinds
+    id_, target = competition.id, competition.target
     (train_file, train), (test_file, test), _ = frames.items()
     for cells, file, needed in ((train, train_file, (id_, target)), (test, test_file, (id_,))):
         if lacking := [column for column in needed if column not in cells]:
@@ -149,9 +157,26 @@ def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) ->
     _same_columns(features, set(test.columns) - {id_}, test_file, f"compared with {train_file.name}")
     if not features:
         raise UserError(f"{train_file}: no columns besides id and target, so nothing to learn from")
-    if isinstance(named, Columns):
-        listed = {*named.categorical, *named.numerical}
-        _same_columns(listed, features, train_file, "compared with [columns] in competition.toml")
+
+
+def _check_targets(frames: dict[Path, pd.DataFrame], competition: Competition) -> None:
+    """Of a competition of several targets: one is chosen; all are in train and in the sample, none in test."""
+    if not competition.target:
+        known = ", ".join(competition.targets)
+        raise UserError(f"competition '{competition.name}' has targets {known}: choose one, as <experiment>/<target>")
+    (train_file, train), (test_file, test), (sample_file, sample) = frames.items()
+    for name in competition.targets:
+        for cells, file in ((train, train_file), (sample, sample_file)):
+            if name not in cells:
+                raise UserError(f"{file}: no column '{name}', which is a target in competition.toml; mend that")
+        if name in test:
+            raise UserError(f"{test_file}: holds the target '{name}'; take that column out")
+
+
+def _check_named(train: pd.DataFrame, test: pd.DataFrame, named: Columns, file: Path) -> None:
+    for name, kind in named.kinds.items():
+        if name not in train and (kind != "drop" or name not in test):
+            raise UserError(f"{file}: no column '{name}'; mend its name in {kind} under [columns] of competition.toml")
 
 
 def _same_columns(expected: set[str], found: set[str], file: Path, against: str) -> None:
@@ -209,47 +234,24 @@ def prediction_columns(sample: pd.DataFrame, classes: tuple[str, ...], where: st
 # >>> Cells to values
 
 
-def _numbers(cells: pd.Series) -> tuple["pd.Series[float]", "pd.Series[bool]"]:
-    """Cells as float64 with NaN for missing ones, and which cells are neither missing nor a number."""
-    numbers = pd.to_numeric(cells, errors="coerce").astype(np.float64)
-    return numbers, numbers.isna() & ~cells.isin(MISSING_NUMBERS)
-
-
 def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
-    numbers, wrong = _numbers(cells)
+    numbers, wrong = numbers_of(cells)
     if wrong.any():
-        raise cell_error(file, cells, wrong, "is not a number; mend it, or the column's kind in competition.toml")
+        advice = "mend it, or the column's kind in competition.toml"
+        raise cell_error(file, cells, wrong, f"is not a number as 1234.5; {advice}")
     if (endless := numbers.abs() == np.inf).any():
         raise cell_error(file, cells, endless, "is infinite; leave the cell empty or mend it")
     return numbers
 
 
-def _features(cells: pd.DataFrame, columns: Columns, file: Path) -> pd.DataFrame:
-    categorical = {column: cells[column].mask(cells[column] == "") for column in columns.categorical}
-    return pd.DataFrame(categorical | {column: _finite(cells[column], file) for column in columns.numerical})
-
-
-def _is_free_text(cells: pd.Series) -> bool:
-    return len(cells) > FREE_TEXT_ROWS and cells.nunique() > len(cells) / 2
-
-
-def _columns(train: pd.DataFrame, test: pd.DataFrame, competition: Competition, file: Path) -> Columns:
-    """Categorical and numerical columns; "auto" calls numerical what is numbers in both files."""
-    if isinstance(competition.kinds, Columns):
-        return competition.kinds
-    features = [column for column in train.columns if column not in (competition.id, competition.target)]
-    wrong = {column: any(_numbers(cells[column])[1].any() for cells in (train, test)) for column in features}
-    categorical = tuple(column for column in features if wrong[column])
-    for column in categorical:
-        if _is_free_text(train[column]):
-            what = "over half of its values are distinct, as in free text or dates; take it out, or name the"
-            raise UserError(f"{file}, column '{column}': {what} columns under [columns] in competition.toml")
-    return Columns(categorical=categorical, numerical=tuple(name for name in features if not wrong[name]))
+def _features(cells: pd.DataFrame, kinds: Columns, file: Path) -> pd.DataFrame:
+    categorical = {column: cells[column].mask(cells[column] == "") for column in kinds.categorical}
+    return pd.DataFrame(categorical | {column: _finite(cells[column], file) for column in kinds.numerical})
 
 
 def _target(cells: pd.Series, task: Task, file: Path) -> tuple[Array, tuple[str, ...]]:
     """y and the class labels. Raises UserError if the target is missing, constant or unfit for the task."""
-    missing = cells.isin(MISSING_NUMBERS) if task == "regression" else cells == ""
+    missing = missing_numbers(cells) if task == "regression" else cells == ""
     if missing.any():
         raise cell_error(file, cells, missing, "is missing; every train row needs a target")
     values = _finite(cells, file) if task == "regression" else cells
@@ -258,9 +260,9 @@ def _target(cells: pd.Series, task: Task, file: Path) -> tuple[Array, tuple[str,
     if task == "regression":
         return values.to_numpy(), ()
     labels = sorted(cells.unique())
-    if (numbers := _numbers(pd.Series(labels))[0]).notna().all():  # so that 10 comes after 9
+    if (numbers := numbers_of(pd.Series(labels))[0]).notna().all():  # so that 10 comes after 9
         labels = [labels[i] for i in np.argsort(numbers.to_numpy(), kind="stable")]
-    if (task == "binary" and len(labels) != 2) or _is_free_text(cells):
+    if (task == "binary" and len(labels) != 2) or is_free_text(cells):
         some = f"{len(labels)} labels ({', '.join(labels[:5])}, ...)"
         raise UserError(f"{file}, column '{cells.name}': {some} do not fit task '{task}'")
     return pd.Categorical(cells, categories=labels).codes.astype(np.int64), tuple(labels)

@@ -1,7 +1,7 @@
 """One run of one experiment: what to run, where its files lie, and how to run it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,24 @@ class Run:
 
     @staticmethod
     def of(paths: Paths, name: str, **how: Any) -> "Run":
-        """Reads both TOMLs. how: the fields behind them. Raises UserError naming file and key."""
+        """Reads both TOMLs. name: of an experiment; or experiment/target, of its run for one of several targets.
+        how: the fields behind them. Raises UserError naming file and key."""
+        name, _, target = name.partition("/")
         experiment = read_experiment(paths, name)
-        return Run(paths, experiment, read_competition(paths, experiment.competition), **how)
+        run = Run(paths, experiment, read_competition(paths, experiment.competition), **how)
+        return run.for_target(target) if target else run
+
+    def for_target(self, target: str) -> "Run":
+        """The run for one of several targets; what it makes lies in oof/<experiment>/<target>."""
+        named = self.experiment.model_copy(update={"name": f"{self.experiment.name}/{target}"})
+        return replace(self, experiment=named, competition=self.competition.for_target(target))
+
+    @property
+    def parts(self) -> "tuple[Run, ...]":
+        """This run alone, or one for each of several targets."""
+        if self.competition.target:
+            return (self,)
+        return tuple(self.for_target(target) for target in self.competition.targets)
 
     @property
     def input(self) -> Path:

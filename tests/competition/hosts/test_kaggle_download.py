@@ -22,6 +22,17 @@ def test_fetch_unpacks_an_archive(kaggle: FakeKaggle, host: KaggleHost, director
     assert_fetched(directory)
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_file_that_is_an_archive_itself_stays_one(
+    kaggle: FakeKaggle, host: KaggleHost, directory: Path, wrapped: bool
+) -> None:
+    packed = archive_of({"train.csv": TRAIN})
+    kaggle.files[SLUG]["train.csv.zip"] = packed
+    kaggle.zipped = {"train.csv.zip"} if wrapped else set()
+    host.fetch(competition(files={"train": "train.csv.zip"}), directory, ["train.csv.zip"])
+    assert (directory / "train.csv.zip").read_bytes() == packed
+
+
 def test_unexpected_members_stay_packed(kaggle: FakeKaggle, host: KaggleHost, directory: Path) -> None:
     kaggle.archives["train.csv"] = archive_of({"setup.py": b"", "train.csv": TRAIN, "a/train.csv": b""})
     host.fetch(competition(), directory, list(FILES))

@@ -87,7 +87,7 @@ def test_a_view_of_labels_is_read_by_the_autoencoder_of_its_fold(run: Run) -> No
         codes, layout = FeatureStore(reader).encoded(fold)
         assert layout.numbers[-4:] == ("te_c0", "te_c1", "te_c2", "te_c3")
         y = reader.data.table.y.copy()
-        y[reader.data.folds == fold] += 1000.0
+        y[reader.data.folds.labels == fold] += 1000.0
         other, _ = FeatureStore(with_table(reader, y=y)).encoded(fold)
         assert np.array_equal(codes.x_num, other.x_num), "no target of a held-out row is seen"
         others, _ = FeatureStore(with_table(reader, y=y)).encoded((fold + 1) % 3)

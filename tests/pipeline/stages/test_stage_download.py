@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from pipeline_case import make
 from swapdae.base.errors import UserError
+from swapdae.competition.config import Columns
 from swapdae.competition.hosts import kaggle
 from swapdae.pipeline.run import Run
 
@@ -46,3 +48,24 @@ def test_repeated_rows_are_told(run: Run) -> None:
     said: list[str] = []
     (report,) = make(replace(run, say=said.append), "download")
     assert report.metrics["duplicate_rows"] == 1 and any("1 train rows repeat another" in line for line in said)
+
+
+def test_found_dates_and_constant_columns_are_told(run: Run) -> None:
+    days = pd.date_range("2024-01-01", periods=420, freq="D").strftime("%Y-%m-%d")
+    for name, part in (("train", days[:300]), ("test", days[300:])):
+        cells = pd.read_csv(run.input / f"{name}.csv")
+        cells.assign(day=part, same=1).to_csv(run.input / f"{name}.csv", index=False)
+    said: list[str] = []
+    (report,) = make(replace(run, say=said.append), "download")
+    assert report.metrics["dates"] == ["day"] and {"day_age", "day_weekday_sin"} <= set(report.metrics["numerical"])
+    assert "download: day are read as dates; [columns] in competition.toml may say else" in said
+    assert "download: one value in every train row: same; [columns] may drop such columns" in said
+
+
+def test_columns_are_part_of_the_key(run: Run) -> None:
+    (first,) = make(run, "download")
+    columns = Columns(drop=("x4",), categorical=("x3",))
+    other = replace(run, competition=run.competition.model_copy(update={"columns": columns}))
+    (second,) = make(replace(other, say=print), "download")
+    assert first.key != second.key
+    assert "x4" not in second.metrics["numerical"] and second.metrics["categorical"] == ["x3", "c0", "c1", "c2", "c3"]

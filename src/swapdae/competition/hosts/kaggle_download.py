@@ -95,11 +95,13 @@ class Download:
 
     def _publish(self) -> None:
         """Check what arrived and give it its name. Raises Damaged or UserError, and then keeps nothing."""
+        size = self.arrived.stat().st_size
+        itself = self.name.lower().endswith(".zip") and size == self.size  # an archive is what was asked for
         try:
-            if _is_zip(self.arrived):
+            if _is_zip(self.arrived) and not itself:
                 with written_aside(self.target) as aside:
                     self._unpack(aside)
-            elif (size := self.arrived.stat().st_size) != self.size:
+            elif size != self.size:
                 raise Damaged(f"{size} bytes instead of {self.size}")
             else:
                 publish(self.arrived, self.target)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from swapdae.base.files import write_bytes
-from swapdae.competition.submission import check_submission, make_submission, write_submission
+from swapdae.competition.submission import check_submission, join_submissions, make_submission, write_submission
+from swapdae.competition.table_file import read_cells
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
@@ -37,6 +38,17 @@ def _put_in_place(run: Run) -> None:
     if not wanted.is_file() or wanted.read_bytes() != made.read_bytes():
         write_bytes(wanted, made.read_bytes())
     run.say(f"{NAME}: {wanted}")
+
+
+def join(run: Run) -> None:
+    """The CSV of all targets in the shape of the sample, and the mean of their cross-fitted scores, said."""
+    parts, competition = run.parts, run.competition
+    csvs = {part.competition.target: run.paths.submission(part.experiment.name) for part in parts}
+    sample = read_cells(run.input / competition.files.sample, [competition.id, *competition.targets], "download")
+    wanted = run.paths.submission(run.experiment.name)
+    write_submission(join_submissions(sample, csvs), wanted)
+    mean = float(np.mean([part.report(NAME).metrics["cross_fitted"] for part in parts]))
+    run.say(f"{NAME}: {wanted}, {len(parts)} targets, mean cross-fitted {competition.metric} {mean:.5f}")
 
 
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:

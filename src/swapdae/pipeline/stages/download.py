@@ -13,7 +13,7 @@ NAME = "download"
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
-    fields = {"id", "target", "task", "columns", "files"}
+    fields = {"id", "target", "targets", "task", "columns", "files"}
     return [
         Stage(
             NAME,
@@ -50,6 +50,10 @@ def _own_hash(run: Run) -> dict[str, str]:
 
 def _body(run: Run) -> dict[str, Any]:
     table = run.data.table
+    if found := [name for name in table.kinds.dates if name not in run.competition.columns.dates]:
+        run.say(f"{NAME}: {', '.join(found)} are read as dates; [columns] in competition.toml may say else")
+    if table.constant:
+        run.say(f"{NAME}: one value in every train row: {', '.join(table.constant)}; [columns] may drop such columns")
     duplicates = n_duplicates(table.train)
     if duplicates:
         run.say(f"{NAME}: {duplicates} train rows repeat another in every feature; folds may tear such twins apart")

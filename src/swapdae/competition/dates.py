@@ -1,0 +1,48 @@
+"""Dates as numbers: their parts, their age, and where they lie in the year, the week and the day."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from swapdae.competition.csv_file import cell_error
+
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
+
+
+def are_iso_dates(cells: pd.Series) -> bool:
+    """Whether all cells that are not empty are days of the calendar, as 2024-12-31 or 2024-12-31T23:59:00."""
+    given = cells[cells != ""]
+    return bool(len(given) and given.str.fullmatch(ISO_DATE).all() and _parsed(given, "ISO8601").notna().all())
+
+
+def dates_of(cells: pd.Series, form: str, file: Path) -> pd.Series:
+    """Cells as UTC times, NaT where empty. form: of strptime, or "ISO8601". A time without a zone counts as UTC."""
+    dates = _parsed(cells, form)
+    wrong = dates.isna() & (cells != "")
+    if wrong.any():
+        shape = "2024-12-31 or 2024-12-31T23:59:00" if form == "ISO8601" else form
+        raise cell_error(file, cells, wrong, f"is no date like {shape}; mend it, or the column's format in [columns]")
+    return dates
+
+
+def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
+    """Numbers, NaN where there is no date, by what they tell: year, month, day, weekday (0 is Monday), hour; age, in
+    days before `newest`; and of month, weekday and hour sine and cosine, by which December is next to January."""
+    at = dates.dt
+    hour = at.hour + at.minute / 60
+    parts = {
+        "year": at.year,
+        "month": at.month,
+        "day": at.day,
+        "weekday": at.day_of_week,
+        "hour": at.hour,
+        "age": (newest - dates).dt.total_seconds() / 86400,
+    }
+    for name, value, period in (("month", at.month - 1, 12), ("weekday", at.day_of_week, 7), ("hour", hour, 24)):
+        parts |= {f"{name}_sin": np.sin(2 * np.pi * value / period), f"{name}_cos": np.cos(2 * np.pi * value / period)}
+    return {name: values.astype(np.float64) for name, values in parts.items()}
+
+
+def _parsed(cells: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(cells, format=form, utc=True, errors="coerce")

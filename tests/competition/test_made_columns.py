@@ -1,0 +1,104 @@
+"""What is made of dates and texts, against Python's own calendar and by hand."""
+
+from datetime import UTC, datetime
+from math import cos, pi, sin
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from swapdae.base.errors import UserError
+from swapdae.competition.config import Columns
+from swapdae.competition.csv_file import TEXT
+from swapdae.competition.made_columns import TEXT_COLUMNS, hashed_text, made_columns
+
+FILES = (Path("train.csv"), Path("test.csv"))
+
+
+def made(train: list[str], test: list[str], kinds: Columns) -> tuple[pd.DataFrame, pd.DataFrame]:
+    a, b = (pd.DataFrame({"when": cells}, dtype=TEXT) for cells in (train, test))
+    return made_columns(a, b, kinds, FILES)
+
+
+def test_parts_agree_with_pythons_calendar() -> None:
+    cells = ["2023-12-31 23:30:00", "2024-02-29 06:00:00", "", "2021-07-05 00:00:00"]
+    train, test = made(cells, ["2024-03-01 06:00:00"], Columns(dates={"when": "ISO8601"}))
+    for frame, texts in ((train, cells), (test, ["2024-03-01 06:00:00"])):
+        for row, text in enumerate(texts):
+            if not text:
+                assert frame.iloc[row].isna().all()
+                continue
+            at = datetime.fromisoformat(text)
+            hour = at.hour + at.minute / 60
+            expected = {
+                "year": at.year,
+                "month": at.month,
+                "day": at.day,
+                "weekday": at.weekday(),
+                "hour": at.hour,
+                "age": (datetime(2024, 2, 29, 6) - at).total_seconds() / 86400,
+                "month_sin": sin(2 * pi * (at.month - 1) / 12),
+                "month_cos": cos(2 * pi * (at.month - 1) / 12),
+                "weekday_sin": sin(2 * pi * at.weekday() / 7),
+                "weekday_cos": cos(2 * pi * at.weekday() / 7),
+                "hour_sin": sin(2 * pi * hour / 24),
+                "hour_cos": cos(2 * pi * hour / 24),
+            }
+            assert list(frame) == [f"when_{part}" for part in expected]
+            np.testing.assert_allclose(frame.iloc[row], list(expected.values()), atol=1e-12)
+    assert test["when_age"].tolist() == [-1.0]  # later than train's newest
+    assert set(train.dtypes) == {np.dtype(np.float64)}
+
+
+def test_parts_that_are_the_same_in_every_train_row_are_left_out() -> None:
+    train, test = made(["2024-05-01", "2024-05-02"], ["2025-06-03"], Columns(dates={"when": "ISO8601"}))
+    assert {"when_day", "when_age", "when_weekday"} <= set(train)
+    assert not {"when_year", "when_month", "when_hour", "when_hour_sin"} & set(train)
+    assert list(test) == list(train)
+
+
+def test_zones_become_utc() -> None:
+    cells = ["2024-05-01T01:30:00+02:00", "2024-05-01T01:30:00Z"]
+    train, _ = made(cells, ["2024-05-01"], Columns(dates={"when": "ISO8601"}))
+    assert train["when_hour"].tolist() == [datetime.fromisoformat(c).astimezone(UTC).hour for c in cells] == [23, 1]
+
+
+def test_a_format_of_ones_own_and_cells_that_do_not_follow_it() -> None:
+    kinds = Columns(dates={"when": "%d.%m.%Y"})
+    train, _ = made(["02.01.2024", "03.02.2024"], ["01.01.2024"], kinds)
+    assert train["when_day"].tolist() == [2, 3] and train["when_month"].tolist() == [1, 2]
+    with pytest.raises(UserError, match=r"test\.csv, line 2, column 'when': '2024-01-01' is no date like %d\.%m\.%Y"):
+        made(["02.01.2024"], ["2024-01-01"], kinds)
+    with pytest.raises(UserError, match=r"train\.csv, line 3, .*'2023-02-29' is no date like 2024-12-31 or 2024"):
+        made(["2024-02-29", "2023-02-29"], ["2024-01-01"], Columns(dates={"when": "ISO8601"}))
+
+
+def test_a_made_name_that_the_file_has_already_is_refused() -> None:
+    train = pd.DataFrame({"when": ["2024-01-01", "2024-01-02"], "when_day": ["1", "2"]}, dtype=TEXT)
+    with pytest.raises(UserError, match=r"train\.csv: column 'when_day' is also made of a date or text"):
+        made_columns(train, train, Columns(dates={"when": "ISO8601"}), FILES)
+
+
+def test_a_texts_columns_depend_on_that_text_alone() -> None:
+    texts = pd.Series(["red wine, dry", "Dry red wine", "white", ""], dtype=TEXT)
+    x = pd.DataFrame(hashed_text(texts))
+    assert list(x) == ["words", *(f"hash{j}" for j in range(TEXT_COLUMNS))]
+    assert x["words"].tolist() == [3, 3, 1, 0]
+    hashes = x.drop(columns="words").to_numpy()
+    np.testing.assert_allclose(np.linalg.norm(hashes, axis=1), [1, 1, 1, 0])
+    np.testing.assert_array_equal(hashes[0], hashes[1])  # the same words in another order
+    assert not np.array_equal(hashes[0], hashes[2])
+    alone = pd.DataFrame(hashed_text(texts[2:3]))
+    np.testing.assert_array_equal(alone, x[2:3])
+
+
+def test_texts_join_the_table_in_both_files() -> None:
+    train, test = made(["a b", "c", "d d"], ["e"], Columns(text=("when",)))
+    assert list(train) == list(test) and train.columns[0] == "when_words"
+    assert all(train[name].nunique() > 1 for name in train)
+
+
+def test_a_date_that_train_never_has_makes_nothing() -> None:
+    train, test = made(["", ""], ["2024-01-01"], Columns(dates={"when": "ISO8601"}))
+    assert train.shape == (2, 0) and test.shape == (1, 0)
