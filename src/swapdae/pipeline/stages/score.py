@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from swapdae.base.files import sha256_of
 from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import make_submission
 from swapdae.pipeline.kind import StageKind
@@ -19,9 +20,18 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             lambda scratch: _body(run),
             reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
             config={"host": run.competition.host, "metric": run.competition.metric},
+            files=lambda: _solution(run),
             code=("competition.submission", f"competition.hosts.{run.competition.host}"),
         )
     ]
+
+
+def _solution(run: Run) -> dict[str, str]:
+    """The sha256 of the answers that were kept back, where the competition has them."""
+    if (name := run.competition.files.solution) is None:
+        return {}
+    file = run.input / name
+    return {name: sha256_of(file) if file.is_file() else "absent"}
 
 
 def _body(run: Run) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def _body(run: Run) -> dict[str, Any]:
     scores = {}
     for stage in [*(f"heads/{name}" for name in run.experiment.heads), "blend"]:
         submission = make_submission(run.data.table, run.array(stage, "test.npy"), run.competition)
-        score = host.score(run.competition, submission)
+        score = host.score(run.competition, submission, run.input)
         scores[stage.removeprefix("heads/")] = {"public": score.public, "private": score.private}
     return scores
 
