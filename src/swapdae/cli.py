@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import locked
 from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
+from swapdae.experiment.shipped import bring_shipped
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.run import Run
@@ -67,7 +69,9 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
     def command(experiment: str, device: DeviceName, force: bool, strict: bool, debug: bool, **values: Any) -> None:
         with _plainly(debug):
             told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
-            run = Run.of(here(), experiment, device=device, force=force, strict=strict, options=told)
+            paths = here()
+            bring_shipped(paths, experiment, print)
+            run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
             with locked(run.paths.oof(experiment)):
                 run_kinds(run, kinds)
 
@@ -96,6 +100,29 @@ for _kind in KINDS:
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(
     _command([kind for kind in KINDS if kind.in_run])
 )
+
+
+@app.command("new")
+def new(
+    competition: Annotated[str, typer.Argument(help="a name for it, and for its first experiment")],
+    train: Annotated[Path, typer.Option(help="CSV of train rows")],
+    test: Annotated[Path, typer.Option(help="CSV of test rows")],
+    sample: Annotated[Path | None, typer.Option(help="sample submission; made if not given")] = None,
+    solution: Annotated[Path | None, typer.Option(help="answers kept back, read by `score` alone")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="column that tells rows apart")] = None,
+    target: Annotated[str | None, typer.Option(help="column to predict")] = None,
+    task: Annotated[str | None, typer.Option(help="regression, binary or multiclass")] = None,
+    metric: Annotated[str | None, typer.Option(help="what the competition judges by")] = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite what is there")] = False,
+    debug: Debug = False,
+) -> None:
+    """Set up a competition of your own from its CSVs: guesses, each with its reason, as TOMLs to look at."""
+    with _plainly(debug):
+        from swapdae.experiment.new import Sources, new_competition
+
+        sources = Sources(train=train, test=test, sample=sample, solution=solution)
+        told = {"id": id_, "target": target, "task": task, "metric": metric}
+        new_competition(here(), competition, sources, told, force=force)
 
 
 @app.command()
