@@ -10,6 +10,7 @@ MISSING = ("", "NA", "nan", "NaN")
 ID_NAME = re.compile(r"^(?i:id|key|index|row_?names?|row_?id|unnamed.*)$|[_ .](?i:id)$|[a-z]I[dD]$")
 CODE_WORDS = "code|cd|type|kind|class|region|zone|state|zip|month|weekday|wday|dow|group"
 CODE_NAME = re.compile(rf"(?i)(^|[_. ])({CODE_WORDS})($|[_. \d])")
+TIME_NAME = re.compile(r"(?i)(^|[_. ])(year|yr|date|time|timestamp|day|week|month|quarter|hour|period|t)($|[_. \d])")
 MANY_LEVELS = 60  # a code of more levels is left a number
 FREE_TEXT_ROWS = 1000  # as competition.table refuses it
 
@@ -85,6 +86,8 @@ def runs_on(train: pd.DataFrame, test: pd.DataFrame) -> list[str]:
     for name, cells in train.items():
         if "" in (values := set(cells)) or len(values) < 3 or (test[name] == "").any():
             continue
+        if _may_group(cells) and not TIME_NAME.search(str(name)):
+            continue  # numbers given one after the other, as to persons or orders
         if is_date(cells) and is_date(test[name]):
             later = cells.max() <= test[name].min()
         elif is_number(cells) and is_number(test[name]):
@@ -103,16 +106,19 @@ def groups(train: pd.DataFrame, test: pd.DataFrame) -> Iterator[tuple[str, str, 
     """
     for name in map(str, train):
         cells = train[name]
-        n_levels = cells.nunique()
-        if not 20 <= n_levels <= len(cells) / 1.5 or (is_number(cells) and not is_integer(cells)):
-            continue
-        if is_date(cells) or runs_on(train[[name]], test):
+        if not _may_group(cells) or runs_on(train[[name]], test):
             continue
         shared = float(test[name].isin(cells.unique()).mean())
         if shared <= 0.02:
             yield name, f"rows share '{name}', and test holds other values of it: keep them together", True
-        elif n_levels >= len(cells) / 50 and (share := _agreement(train, name)) >= 0.5:
+        elif cells.nunique() >= len(cells) / 50 and (share := _agreement(train, name)) >= 0.5:
             yield name, f"rows of one '{name}' agree in {share:.0%} of the other columns: keep them together", False
+
+
+def _may_group(cells: pd.Series) -> bool:
+    """Whether its values are names or integers, many, and most of them of several rows."""
+    several = 20 <= cells.nunique() <= len(cells) / 1.5
+    return several and not is_date(cells) and (is_integer(cells) or not is_number(cells))
 
 
 def _agreement(train: pd.DataFrame, name: str) -> float:

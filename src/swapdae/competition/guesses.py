@@ -47,7 +47,7 @@ def guess_competition(
 
     told: what the user says of id, target, task and metric. Raises UserError where there is nothing to guess by.
     """
-    guess = Guess(train, test, pd.DataFrame())
+    guess = Guess(train.copy(), test.copy(), pd.DataFrame())
     guess.values["host"] = "none"
     _id(guess, sample, told.get("id"))
     _target(guess, told.get("target"))
@@ -96,6 +96,8 @@ def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: st
     integers = all(re.fullmatch(r"[+-]?\d+", label) for label in labels)
     numbers = is_number(pd.Series(labels))
     if told:
+        if told not in METRIC:
+            raise UserError(f"task '{told}' is unknown; known are {', '.join(METRIC)}")
         guess.take("task", told, "as told")
     elif sample is not None and len(sample.columns) > 2:
         guess.take("task", "multiclass", "the sample has a column for each class")
