@@ -21,6 +21,7 @@ from swapdae.base.files import locked
 from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
 from swapdae.experiment.shipped import bring_shipped
+from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.run import Run
@@ -152,6 +153,16 @@ def compare_experiments(
     with _plainly(debug):
         found = compare([Run.of(here(), name) for name in experiments])
         print(json.dumps(found) if as_json else comparison_table(found))
+
+
+@app.command()
+def params(
+    kind: Annotated[str | None, typer.Argument(help="a kind of head; without it, all of them")] = None,
+    debug: Debug = False,
+) -> None:
+    """What a head's `params` in an experiment may say: name, default, range and meaning of each."""
+    with _plainly(debug):
+        print(params_text(kind))
 
 
 @app.command("list")

@@ -52,18 +52,16 @@ def _heads(size: Size) -> dict[str, Any]:
     steps_per_epoch = max(n // batch, 1)
     mlp = {"batch_size": batch, "epochs": max(8, -(-MLP_STEPS // steps_per_epoch)), "patience": 5}
     fewer = {"tune_rows": 20_000} if n > 20_000 else {}
-    rate = 0.03 if slow < 30_000 else 0.1
+    rate = 0.03 if slow < 30_000 else 0.06
+    lightgbm = {"num_leaves": 31, "min_child_samples": leaf, "cat_smooth": 20.0, "cat_l2": 20.0}
+    xgboost = {"max_depth": 5, "min_child_weight": 5.0, "learning_rate": rate, "patience": 100}
+    catboost = {"depth": 6, "learning_rate": rate, "l2_leaf_reg": 3.0, "rsm": 0.6, "one_hot_max_size": 8}
     return {
         "ridge_raw": {"kind": "ridge", "trials": 8},
         "ridge_dae": {"kind": "ridge", "features": "dae", "trials": 5},
         "mlp_raw": {"kind": "mlp", "params": mlp},
         "mlp_dae": {"kind": "mlp", "features": "dae", "params": mlp},
-        "lightgbm": {
-            "kind": "lightgbm",
-            "trials": trials,
-            **fewer,
-            "params": {"num_leaves": 31, "min_child_samples": leaf, "cat_smooth": 20.0, "cat_l2": 20.0},
-        },
-        "xgboost": {"kind": "xgboost", "params": {"max_depth": 6, "min_child_weight": 5.0, "learning_rate": rate}},
-        "catboost": {"kind": "catboost", "params": {"depth": 6, "learning_rate": rate, "one_hot_max_size": 8}},
+        "lightgbm": {"kind": "lightgbm", "trials": trials, **fewer, "params": lightgbm},
+        "xgboost": {"kind": "xgboost", "params": xgboost},
+        "catboost": {"kind": "catboost", "trials": trials // 3, **fewer, "params": {**catboost, "od_wait": 100}},
     }
