@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import locked
 from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
+from swapdae.experiment.shipped import bring_shipped
+from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.run import Run
@@ -67,8 +70,10 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
     def command(experiment: str, device: DeviceName, force: bool, strict: bool, debug: bool, **values: Any) -> None:
         with _plainly(debug):
             told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
-            run = Run.of(here(), experiment, device=device, force=force, strict=strict, options=told)
-            with locked(run.paths.oof(experiment.partition("/")[0])):
+            paths, name = here(), experiment.partition("/")[0]
+            bring_shipped(paths, name, print)
+            run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
+            with locked(run.paths.oof(name)):
                 run_kinds(run, kinds)
 
     common = [
@@ -96,6 +101,29 @@ for _kind in KINDS:
 app.command("run", help="Every stage up to score, in order; what is done is not done again.")(
     _command([kind for kind in KINDS if kind.in_run])
 )
+
+
+@app.command("new")
+def new(
+    competition: Annotated[str, typer.Argument(help="a name for it, and for its first experiment")],
+    train: Annotated[Path, typer.Option(help="CSV of train rows")],
+    test: Annotated[Path, typer.Option(help="CSV of test rows")],
+    sample: Annotated[Path | None, typer.Option(help="sample submission; made if not given")] = None,
+    solution: Annotated[Path | None, typer.Option(help="answers kept back, read by `score` alone")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="column that tells rows apart")] = None,
+    target: Annotated[str | None, typer.Option(help="column to predict")] = None,
+    task: Annotated[str | None, typer.Option(help="regression, binary or multiclass")] = None,
+    metric: Annotated[str | None, typer.Option(help="what the competition judges by")] = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite what is there")] = False,
+    debug: Debug = False,
+) -> None:
+    """Set up a competition of your own from its CSVs: guesses, each with its reason, as TOMLs to look at."""
+    with _plainly(debug):
+        from swapdae.experiment.new import Sources, new_competition
+
+        sources = Sources(train=train, test=test, sample=sample, solution=solution)
+        told = {"id": id_, "target": target, "task": task, "metric": metric}
+        new_competition(here(), competition, sources, told, force=force)
 
 
 @app.command()
@@ -132,6 +160,16 @@ def compare_experiments(
     with _plainly(debug):
         found = compare([Run.of(here(), name) for name in experiments])
         print(json.dumps(found) if as_json else comparison_table(found))
+
+
+@app.command()
+def params(
+    kind: Annotated[str | None, typer.Argument(help="a kind of head; without it, all of them")] = None,
+    debug: Debug = False,
+) -> None:
+    """What a head's `params` in an experiment may say: name, default, range and meaning of each."""
+    with _plainly(debug):
+        print(params_text(kind))
 
 
 @app.command("list")

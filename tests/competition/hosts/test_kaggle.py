@@ -167,7 +167,7 @@ def test_submission_file_that_is_not_there(kaggle: FakeKaggle, host: KaggleHost,
 
 
 def test_score_asks_nobody(host: KaggleHost) -> None:
-    assert host.score(competition(), pd.DataFrame()) == Score(None, None)
+    assert host.score(competition(), pd.DataFrame(), Path()) == Score(None, None)
 
 
 def test_shipped_competition() -> None:

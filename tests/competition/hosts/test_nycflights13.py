@@ -108,7 +108,7 @@ def test_the_score_is_taken_by_id(flights: Competition) -> None:
     public = _is_public(len(test))
     assert public.sum() == round(0.3 * len(test))
     frame = submission(flights).assign(log_delay=test["target"].to_numpy() + np.where(public, 0.5, -0.25))
-    score = host_of(flights).score(flights, frame.sample(frac=1, random_state=0))
+    score = host_of(flights).score(flights, frame.sample(frac=1, random_state=0), Path())
     assert score.public == pytest.approx(0.5)
     assert score.private == pytest.approx(0.25)
 
@@ -137,15 +137,15 @@ def test_a_spoilt_submission(flights: Competition, row: int, column: str, value:
     frame = submission(flights)
     frame.loc[row, column] = value
     with pytest.raises(UserError, match=message):
-        host_of(flights).score(flights, frame)
+        host_of(flights).score(flights, frame, Path())
 
 
 def test_a_submission_of_another_shape(flights: Competition, tmp_path: Path) -> None:
     host, frame = host_of(flights), submission(flights)
     with pytest.raises(UserError, match="columns are id, guess and not id, log_delay"):
-        host.score(flights, frame.rename(columns={"log_delay": "guess"}))
+        host.score(flights, frame.rename(columns={"log_delay": "guess"}), Path())
     with pytest.raises(UserError, match="130937 ids are not those"):
-        host.score(flights, frame.iloc[1:])
+        host.score(flights, frame.iloc[1:], Path())
     (tmp_path / "a.csv").write_text("<html>")
     with pytest.raises(UserError, match="web page"):
         host.submit(flights, tmp_path / "a.csv", "first", tmp_path / "journal.json")

@@ -16,5 +16,6 @@ def _when_asked(module: str, host: str) -> Callable[[], Any]:
 # Each makes a `hosts.interface.Host`.
 HOSTS: dict[str, Callable[[], Any]] = {
     "kaggle": _when_asked("kaggle", "KaggleHost"),
+    "none": _when_asked("none", "NoHost"),
     "nycflights13": _when_asked("nycflights13", "Nycflights13Host"),
 }

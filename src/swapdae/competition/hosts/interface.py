@@ -37,8 +37,11 @@ class Host(Protocol):
         has been sent, so that a submission whose confirmation was lost is never sent twice.
         """
 
-    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
-        """Score a frame in the shape of the sample submission, without handing it in; None and None where it cannot."""
+    def score(self, competition: Competition, submission: pd.DataFrame, directory: Path) -> Score:
+        """Score a frame in the shape of the sample submission, without handing it in; None and None where it cannot.
+
+        directory: where the competition's files lie.
+        """
 
 
 def host_of(competition: Competition) -> Host:

@@ -48,7 +48,7 @@ class KaggleHost(Host):
             submission = Submission(kaggle, message, Journal(journal))
             return submission.wait_for_score(submission.hand_in(csv))
 
-    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
+    def score(self, competition: Competition, submission: pd.DataFrame, directory: Path) -> Score:
         """Kaggle scores only what is handed in."""
         return Score(None, None)
 

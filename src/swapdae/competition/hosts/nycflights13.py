@@ -44,10 +44,10 @@ class Nycflights13Host(Host):
         frame = read_csv(csv, [competition.id, competition.target], "blend")
         if competition.id in frame:
             frame[competition.id] = ids_of(frame[competition.id])
-        score = self.score(competition, frame)
+        score = self.score(competition, frame, csv.parent)
         return Score(score.public, score.private, hashlib.sha256(csv.read_bytes()).hexdigest()[:12])
 
-    def score(self, competition: Competition, submission: pd.DataFrame) -> Score:
+    def score(self, competition: Competition, submission: pd.DataFrame, directory: Path) -> Score:
         """The metric on public and private test rows. Raises UserError for other ids or no finite number."""
         test = _split()[1]
         if list(submission.columns) != [competition.id, competition.target]:

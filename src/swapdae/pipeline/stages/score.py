@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from numpy.typing import NDArray
+
+from swapdae.base.files import sha256_of
 from swapdae.competition.hosts.interface import host_of
 from swapdae.competition.submission import make_submission
 from swapdae.pipeline.kind import StageKind
@@ -19,23 +22,39 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             lambda scratch: _body(run),
             reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
             config={"host": run.competition.host, "metric": run.competition.metric_key},
+            files=lambda: _solution(run),
             code=("competition.submission", "modelling.decision", f"competition.hosts.{run.competition.host}"),
         )
     ]
 
 
-def _body(run: Run) -> dict[str, Any]:
-    from swapdae.modelling.decision import fit_decision
+def _solution(run: Run) -> dict[str, str]:
+    """The sha256 of the answers that were kept back, where the competition has them."""
+    if (name := run.competition.files.solution) is None:
+        return {}
+    file = run.input / name
+    return {name: sha256_of(file) if file.is_file() else "absent"}
 
-    host, metric, y = host_of(run.competition), run.competition.metric_of, run.data.table.y
+
+def _body(run: Run) -> dict[str, Any]:
+    host = host_of(run.competition)
     scores = {}
     for stage in [*(f"heads/{name}" for name in run.experiment.heads), "blend"]:
-        decision = fit_decision(metric, y, run.array(stage, "oof.npy"))
-        test = decision.decide(run.array(stage, "test.npy"))
-        submission = make_submission(run.data.table, test, run.competition)
-        score = host.score(run.competition, submission)
+        submission = make_submission(run.data.table, _decided(run, stage), run.competition)
+        score = host.score(run.competition, submission, run.input)
         scores[stage.removeprefix("heads/")] = {"public": score.public, "private": score.private}
     return scores
+
+
+def _decided(run: Run, stage: str) -> NDArray[Any]:
+    """A stage's test predictions; labels where the metric wants labels, decided by what is best out of fold."""
+    from swapdae.modelling.decision import fit_decision
+
+    table, predicted = run.data.table, run.data.folds.predicted
+    weights = None if table.weights is None else table.weights[predicted]
+    oof = run.array(stage, "oof.npy")[predicted]
+    decision = fit_decision(run.competition.metric_of, table.y[predicted], oof, weights)
+    return decision.decide(run.array(stage, "test.npy"))
 
 
 KIND = StageKind(NAME, "Ask the host, where it tells without a submission.", "report.json", _stages)

@@ -1,0 +1,182 @@
+"""What is guessed of a table, on tables whose answers are known."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from swapdae.base.errors import UserError
+from swapdae.competition.guesses import PARTIAL, Guess, guess_competition
+
+N = 240
+
+
+def cells(n: int = N, **columns: Any) -> pd.DataFrame:
+    """A table as it is read: all cells text. x is a feature, key an id, y the target, unless told otherwise."""
+    rng = np.random.default_rng(n)
+    usual = {"key": np.arange(n) + 7, "x": rng.normal(size=n).round(3), "y": rng.normal(size=n).round(3)}
+    return pd.DataFrame({k: v for k, v in (usual | columns).items() if v is not None}).astype(str)
+
+
+def guessed(frame: pd.DataFrame, sample: pd.DataFrame | None = None, **told: str) -> Guess:
+    """The last third of the rows are test rows."""
+    train, test = frame[: N * 2 // 3], frame[N * 2 // 3 :].drop(columns="y")
+    return guess_competition(train.reset_index(drop=True), test.reset_index(drop=True), sample, told)
+
+
+def said(guess: Guess, what: str) -> list[str]:
+    return [line for line in guess.reasons if line.startswith(what)]
+
+
+def some(*values: Any, n: int = N) -> Any:
+    return np.random.default_rng(1).choice(values, n)
+
+
+def test_a_plain_regression() -> None:
+    guess = guessed(cells())
+    expected = {"host": "none", "id": "key", "target": "y", "task": "regression", "metric": "rmse"}
+    assert guess.values == expected | {"folds": {"count": 5, "kind": "shuffle"}}
+    assert said(guess, "target") == ["target: y (the one column that test lacks)"]
+    assert list(guess.sample) == ["key", "y"] and list(guess.sample["key"]) == list(guess.test["key"])
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "metric"),
+    [
+        (some("no", "yes"), "binary", "auc"),
+        (some(0, 1), "binary", "auc"),
+        (some("a", "b", "c"), "multiclass", "logloss"),
+        (some(1, 2, 3, 4), "multiclass", "logloss"),
+        (some(0.5, 1.5, 2.5), "regression", "rmse"),
+        (np.arange(N), "regression", "rmse"),
+    ],
+)
+def test_task_by_the_values_of_the_target(y: Any, task: str, metric: str) -> None:
+    values = guessed(cells(y=y)).values
+    assert (values["task"], values["metric"]) == (task, metric)
+    assert values["folds"]["kind"] == ("shuffle" if task == "regression" else "stratified")
+
+
+def test_what_is_told_is_taken() -> None:
+    values = guessed(cells(y=some(1, 2, 3)), task="regression", metric="mae").values
+    assert (values["task"], values["metric"]) == ("regression", "mae")
+
+
+def test_the_sample_says_id_and_shape() -> None:
+    frame = cells(other=np.arange(N) * 3, y=some("a", "b", "c"))
+    test = frame[N * 2 // 3 :]
+    labels = pd.DataFrame({"other": test["other"], "y": "a"})
+    guess = guessed(frame, labels)
+    assert (guess.values["id"], guess.values["metric"]) == ("other", "accuracy")
+    several = pd.DataFrame({"other": test["other"], "a": "0", "b": "0", "c": "1"})
+    guess = guessed(frame, several)
+    assert guess.values["metric"] == "logloss" and guess.sample is several
+
+
+def test_multiclass_sample_is_made_with_a_column_for_each_class() -> None:
+    assert list(guessed(cells(y=some("a", "b", "c"))).sample) == ["key", "y_a", "y_b", "y_c"]
+
+
+def test_an_id_is_made_where_there_is_none() -> None:
+    guess = guessed(cells(key=None))
+    ids = [*guess.train["id"], *guess.test["id"]]
+    assert guess.values["id"] == "id" and ids == [str(i) for i in range(N)]
+    assert "made" in said(guess, "id")[0]
+
+
+def test_numbers_that_happen_to_differ_are_no_id() -> None:
+    guess = guessed(cells(key=None, x=np.random.default_rng(0).normal(size=N)))
+    assert guess.values["id"] == "id"
+
+
+def kinds(guess: Guess) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = guess.values.get("columns", {})
+    return found
+
+
+def test_integer_codes_are_categorical_and_counts_are_not() -> None:
+    frame = cells(occ_code=some(1, 2, 5, 9), area=some(408, 415, 510), n_items=some(0, 1, 2, 3), text=some("a", "b"))
+    guess = guessed(frame)
+    found = kinds(guess)["categorical"]
+    assert {"occ_code", "area"} <= set(found) and "n_items" not in found
+    assert len(said(guess, "categorical")) == 2
+    if not PARTIAL:
+        assert kinds(guess) == {"categorical": ["occ_code", "area", "text"], "numerical": ["x", "n_items"]}
+
+
+def test_constants_and_second_ids_are_dropped() -> None:
+    guess = guessed(cells(same="1", row_id=np.arange(N)[::-1]), id="key")
+    assert said(guess, "drop") == [
+        "drop: same (constant in train)",
+        "drop: row_id (an identifier: different in every row)",
+    ]
+    if PARTIAL:
+        assert kinds(guess)["drop"] == ["same", "row_id"]
+    else:
+        assert list(guess.train) == ["key", "x", "y"] and list(guess.test) == ["key", "x"]
+
+
+def wishes(guess: Guess) -> str:
+    return "\n".join([str(guess.values["folds"]), *guess.comments])
+
+
+def test_groups_that_test_does_not_share() -> None:
+    guess = guessed(cells(person=np.arange(N) // 4))
+    assert "'group'" in wishes(guess) or 'kind = "group", by = "person"' in wishes(guess)
+    assert "person" in wishes(guess) and "keep them together" in "\n".join(guess.reasons)
+
+
+def test_groups_whose_rows_agree_are_a_question() -> None:
+    rng = np.random.default_rng(0)
+    person = rng.permutation(np.repeat(np.arange(60), 4))
+    height, weight = (rng.normal(size=60).round(3)[person] for _ in range(2))
+    guess = guessed(cells(person=person, height=height, weight=weight))
+    assert guess.values["folds"]["kind"] == "shuffle" and len(guess.comments) == 1
+    assert 'by = "person"' in guess.comments[0] and "agree in 67% of the other columns" in guess.comments[0]
+
+
+def test_integers_that_repeat_by_chance_are_no_groups() -> None:
+    guess = guessed(cells(age=np.random.default_rng(0).integers(20, 60, N)))
+    assert guess.comments == [] and guess.values["folds"]["kind"] == "shuffle"
+
+
+@pytest.mark.parametrize(
+    "when", [pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d"), np.repeat(np.arange(24), 10)]
+)
+def test_time_that_runs_on(when: Any) -> None:
+    assert "'when' runs on in test" in "\n".join(guessed(cells(when=when)).reasons)
+    assert "when' runs on" not in "\n".join(guessed(cells(when=when[::-1])).reasons)
+
+
+def test_rare_class_lowers_the_count() -> None:
+    y = np.where(np.arange(N) < 3, "b", "a")
+    assert guessed(cells(y=y)).values["folds"] == {"count": 3, "kind": "stratified"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "told", "message"),
+    [
+        ({}, {"target": "z"}, "train has no column 'z'"),
+        ({}, {"target": "x"}, "test has 'x'"),
+        ({}, {"id": "z"}, "no common column 'z' for the id"),
+        ({"y": np.where(np.arange(N) == 0, "b", "a")}, {}, "class 'b' has one train row"),
+        ({"y": [f"t{i}" for i in range(N)]}, {}, "160 different texts"),
+        ({"x": "1"}, {}, "nothing to learn from"),
+        ({"key": None, "id": some(1, 2)}, {}, "'id' is not different in every row"),
+    ],
+)
+def test_what_cannot_be_guessed_is_refused(columns: dict[str, Any], told: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        guessed(cells(**columns), None, **told)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_than_one_candidate_for_the_target() -> None:
+    train = cells(z=some(1, 2))
+    with pytest.raises(UserError, match="test lacks y, z; name the target"):
+        guess_competition(train, cells(y=None), None, {})
+    with pytest.raises(UserError, match="take the others than 'y' out of train"):
+        guess_competition(train, cells(y=None), None, {"target": "y"})
+    with pytest.raises(UserError, match="test has every column of train"):
+        guess_competition(train, train, None, {})
