@@ -42,7 +42,7 @@ def test_beside_listed_kinds(tree: Paths) -> None:
     changed(folder / "train.csv", lambda train: train.assign(w=2.0))
     listed = 'categorical = ["c0", "c1", "c2", "c3"]\nnumerical = ["x0", "x1", "x2", "x3", "x4"]\nweight = "w"'
     assert read(tree, listed).weights is not None
-    with pytest.raises(UserError, match="weight = 'x0' is listed as a feature, too"):
+    with pytest.raises(UserError, match="weight = 'x0' is named as numerical, too"):
         read(tree, listed.replace('"w"', '"x0"'))
 
 

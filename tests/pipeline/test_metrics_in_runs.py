@@ -88,7 +88,7 @@ def test_the_host_is_asked_about_decided_labels(tmp_path: Path, monkeypatch: pyt
     run, asked = run_of(tmp_path, "f1", "binary", ["no", "yes"]), list[list[str]]()
 
     class Host:
-        def score(self, competition: object, frame: pd.DataFrame) -> "Host":
+        def score(self, competition: object, frame: pd.DataFrame, directory: Path) -> "Host":
             asked.append(frame["target"].tolist())
             return self
 

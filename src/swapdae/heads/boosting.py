@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
@@ -12,12 +12,16 @@ from swapdae.modelling.features import Native
 
 
 class BoostingParams(StrictModel):
-    """monotone: numbers by name, along which predictions only rise (1) or fall (-1). native: further parameters of the
-    library, handed to it as they are; those that the head itself sets are refused."""
+    """Of every boosting head, beside the library's usual parameters."""
 
     ours: ClassVar[frozenset[str]]  # what the head sets itself, besides the fields
-    monotone: dict[str, Literal[-1, 0, 1]] = {}
-    native: dict[str, Any] = {}
+    monotone: dict[str, Literal[-1, 0, 1]] = Field(
+        {}, description="numbers by name, along which predictions only rise (1) or fall (-1)"
+    )
+    native: dict[str, Any] = Field(
+        {},
+        description="further parameters of the library, handed to it as they are; those that the head sets are refused",
+    )
 
     @model_validator(mode="after")
     def _native_sets_nothing_of_ours(self) -> Self:
