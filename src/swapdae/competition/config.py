@@ -24,6 +24,8 @@ class FoldsConfig(StrictModel):
 
 ISO = "ISO8601"  # what pandas calls the format of dates as 2024-12-31
 
+LISTS = ("categorical", "numerical", "drop", "dates", "text")  # of [columns], a column in one of them at most
+
 
 def _formats(value: object) -> object:
     """A list of date columns as their formats by name."""
@@ -47,7 +49,7 @@ class Columns(StrictModel):
     @model_validator(mode="after")
     def _once(self) -> Self:
         seen: dict[str, str] = {}
-        for name, kind in ((name, kind) for kind, names in self for name in names):
+        for name, kind in ((name, kind) for kind in LISTS for name in getattr(self, kind)):
             if name in seen:
                 both = f"twice as {kind}" if kind == seen[name] else f"as {seen[name]} and as {kind}"
                 raise ValueError(f"column '{name}' is named {both}; keep one")
@@ -57,7 +59,7 @@ class Columns(StrictModel):
     @property
     def kinds(self) -> dict[str, str]:
         """The list that a column is named in, by column."""
-        return {name: kind for kind, names in self for name in names}
+        return {name: kind for kind in LISTS for name in getattr(self, kind)}
 
 
 def _columns(value: object) -> object:
