@@ -49,11 +49,12 @@ class Columns(StrictModel):
     @model_validator(mode="after")
     def _once(self) -> Self:
         seen: dict[str, str] = {}
-        for name, kind in ((name, kind) for kind in LISTS for name in getattr(self, kind)):
-            if name in seen:
-                both = f"twice as {kind}" if kind == seen[name] else f"as {seen[name]} and as {kind}"
-                raise ValueError(f"column '{name}' is named {both}; keep one")
-            seen[name] = kind
+        for kind in LISTS:
+            for name in getattr(self, kind):
+                if name in seen:
+                    both = f"twice as {kind}" if kind == seen[name] else f"as {seen[name]} and as {kind}"
+                    raise ValueError(f"column '{name}' is named {both}; keep one")
+                seen[name] = kind
         return self
 
     @property
