@@ -23,7 +23,7 @@ from swapdae.competition.own_metric import read_own_metric
 Task = Literal["regression", "binary", "multiclass"]
 
 
-KINDS = ("categorical", "numerical", "drop", "dates", "text")
+LISTS = ("categorical", "numerical", "drop", "dates", "text")  # of [columns], a column in one of them at most
 ISO = "ISO8601"  # what pandas calls the format of dates as 2024-12-31
 
 
@@ -65,7 +65,7 @@ class Columns(StrictModel):
         return dict(self._named())
 
     def _named(self) -> list[tuple[str, str]]:
-        return [(name, kind) for kind in KINDS for name in getattr(self, kind)]
+        return [(name, kind) for kind in LISTS for name in getattr(self, kind)]
 
 
 def _columns(value: object) -> object:

@@ -20,7 +20,7 @@ class BoostingParams(StrictModel):
     )
     native: dict[str, Any] = Field(
         {},
-        description="further parameters of the library, handed to it as they are; those that the head sets are refused",
+        description="further parameters of the library, handed to it as they are; not those of the head itself",
     )
 
     @model_validator(mode="after")
