@@ -142,12 +142,12 @@ def test_rows_that_judge_a_selection_are_whole_groups(run: Run, monkeypatch: pyt
     monkeypatch.setattr(ConcreteSelector, "fit", recorded)
     values = {"heads": SELECTED, "select": {"k": 6, "rows": None, "method": "concrete", "epochs": 1}}
     run = replace(run, experiment=Experiment.model_validate({**run.experiment.model_dump(), **values}))
+    assert select._watched(run, np.arange(300), 0) is None, "rows that are drawn one by one are split as ever"
     add_columns(run, person=np.arange(300) // 3, target=np.arange(300.0))
     make(folded(run, kind="group", by="person", count=3), "select")
     assert len(parts) == 3
     for fitted, judged in ((set(y // 3), set(y_val // 3)) for y, y_val in parts):
         assert not fitted & judged and 66 <= len(fitted) + len(judged) <= 67 and 6 <= len(judged) <= 8
-    assert select._watched(run, np.arange(300), 0) is None, "rows that are drawn one by one are split as ever"
 
 
 def test_columns_are_selected_in_windows_of_time(run: Run) -> None:
