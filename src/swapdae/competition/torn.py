@@ -10,7 +10,7 @@ Array = NDArray[Any]
 MOST_ROWS = 20_000  # that are looked at
 BEYOND_CHANCE = 3.0  # times as many near-duplicates as columns shuffled one by one would have are not chance
 AGREES, APART = 0.95, 0.25  # rows of a group agree in a column so often, and so much more often than any two rows
-SHARE_OF_COLUMNS = 0.2  # that rows of a group agree in
+SHARE_OF_COLUMNS = 0.15  # that rows of a group agree in
 
 
 def torn_duplicates(frame: pd.DataFrame, labels: Array) -> int:
@@ -80,11 +80,13 @@ def _is_text_or_integer(cells: pd.Series) -> bool:
 
 
 def _agree(groups: Array, codes: Array) -> bool:
-    """Whether rows of a group agree in a column far more often than any rows do."""
-    order = np.argsort(groups, kind="stable")
-    next_to = np.flatnonzero((np.diff(groups[order]) == 0) & (groups[order][1:] >= 0))
-    if not len(next_to):
-        return False
-    within = np.mean(codes[order][next_to] == codes[order][next_to + 1])
-    shares = np.bincount(codes + 1) / len(codes)
-    return bool(within >= AGREES and within - (shares**2).sum() >= APART)
+    """Whether two rows of a group agree in a column far more often than any two rows do."""
+    within = _n_pairs(groups * (codes.max() + 2) + codes + 1) / max(_n_pairs(groups), 1)
+    between = _n_pairs(codes) / _n_pairs(np.zeros_like(codes))
+    return within >= AGREES and within - between >= APART
+
+
+def _n_pairs(codes: Array) -> int:
+    """Pairs of rows with the same code."""
+    counts = np.unique(codes, return_counts=True)[1]
+    return int((counts * (counts - 1)).sum())

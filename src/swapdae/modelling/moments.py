@@ -197,8 +197,8 @@ class FoldMoments:
 
     dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
     serves all. y: (n_train,) or (n_train, k). n_penalties: how many will be asked for,
-    by any number of calls. Kept: (d, d) float64, one per fold and one per fold again (75 MB each
-    at 3,072 columns).
+    by any number of calls. Kept: (d, d) float64, one per fold and one per sort of rows (75 MB each
+    at 3,072 columns); where repeats make too many sorts, a pass over the features for every fold instead.
     """
 
     def __init__(

@@ -20,6 +20,7 @@ from swapdae.pipeline.stages import plan_of, select
 from swapdae.pipeline.stages.select_features import Effort, problem_of
 from swapdae.pipeline.stages.tune_noise import Effort as NoiseEffort
 from swapdae.pipeline.stages.tune_noise import trainings_of
+from swapdae.selection.estimator import ConcreteSelector
 
 
 def folded(run: Run, **folds: Any) -> Run:
@@ -129,15 +130,24 @@ def test_selection_in_time_sees_no_later_target(run: Run, method: str) -> None:
     assert before[0] == after[0] and before[1:] != after[1:]
 
 
-def test_rows_that_judge_a_selection_are_whole_groups(run: Run) -> None:
-    assert select._watched(run, np.arange(300), 0) is None
-    add_columns(run, person=np.arange(300) // 3)
-    grouped = folded(run, kind="group", by="person")
-    rows = grouped.data.folds.train(0)
-    found = select._watched(grouped, rows, 0)
-    assert found is not None
-    fit, stop = (set(rows[part] // 3) for part in found)
-    assert not fit & stop and len(fit) + len(stop) == 80
+def test_rows_that_judge_a_selection_are_whole_groups(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The targets, all different, tell which rows a selector was fitted on and judged by."""
+    parts: list[tuple[Any, Any]] = []
+    fit = ConcreteSelector.fit
+
+    def recorded(selector: ConcreteSelector, X: Any, y: Any = None, **val: Any) -> ConcreteSelector:
+        parts.append((y, val.get("y_val")))
+        return fit(selector, X, y, **val)
+
+    monkeypatch.setattr(ConcreteSelector, "fit", recorded)
+    values = {"heads": SELECTED, "select": {"k": 6, "rows": None, "method": "concrete", "epochs": 1}}
+    run = replace(run, experiment=Experiment.model_validate({**run.experiment.model_dump(), **values}))
+    assert select._watched(run, np.arange(300), 0) is None, "rows that are drawn one by one are split as ever"
+    add_columns(run, person=np.arange(300) // 3, target=np.arange(300.0))
+    make(folded(run, kind="group", by="person", count=3), "select")
+    assert len(parts) == 3
+    for fitted, judged in ((set(y // 3), set(y_val // 3)) for y, y_val in parts):
+        assert not fitted & judged and 66 <= len(fitted) + len(judged) <= 67 and 6 <= len(judged) <= 8
 
 
 def test_columns_are_selected_in_windows_of_time(run: Run) -> None:
