@@ -198,8 +198,8 @@ def cross_fit(
         if on_fold is not None:
             on_fold(fold, _fold_score(problem.metric, problem.y[view.held_out], oof[view.held_out]))
     judged = decided(problem.metric, problem.y, oof, problem.folds)
-    scores = [problem.metric.value_of(value) for value in fold_values(problem.metric, problem.y, oof, problem.folds)]
-    return CrossFit(oof, test, tuple(scores), problem.metric.score(problem.y, judged))
+    scores = _fold_scores(problem.metric, problem.y, judged, problem.folds)
+    return CrossFit(oof, test, scores, problem.metric.score(problem.y, judged))
 
 
 def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
@@ -215,9 +215,13 @@ def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array) -> Ar
 
     Where the metric wants labels, they are decided by the other folds' rows.
     """
-    prediction = decided(metric, y, prediction, folds)
+    scores = _fold_scores(metric, y, decided(metric, y, prediction, folds), folds)
+    return np.array([metric.value_of(score) for score in scores])
+
+
+def _fold_scores(metric: Metric, y: Array, judged: Array, folds: Array) -> tuple[float, ...]:
     held_out = [folds == fold for fold in np.unique(folds)]
-    return np.array([metric.value_of(_fold_score(metric, y[rows], prediction[rows])) for rows in held_out])
+    return tuple(_fold_score(metric, y[rows], judged[rows]) for rows in held_out)
 
 
 def _fold_score(metric: Metric, y: Array, prediction: Array) -> float:
