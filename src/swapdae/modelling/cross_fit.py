@@ -231,12 +231,11 @@ def cross_fit(
         if on_fold is not None:
             on_fold(fold, scores[-1])
     metric, labels, predicted = problem.metric, problem.folds.labels, problem.folds.predicted
+    judged = decided(metric, problem.y, oof, labels, problem.weights)
     if metric.wants == "labels":
-        values = fold_values(metric, problem.y, oof, labels, problem.weights)
-        scores = [metric.value_of(value) for value in values]
-    judged = decided(metric, problem.y, oof, labels, problem.weights)[predicted]
+        scores = _fold_scores(metric, problem.y, judged, labels, problem.weights)
     of = None if problem.weights is None else problem.weights[predicted]
-    return CrossFit(oof, test, tuple(scores), metric.score(problem.y[predicted], judged, of))
+    return CrossFit(oof, test, tuple(scores), metric.score(problem.y[predicted], judged[predicted], of))
 
 
 def _checked(prediction: Array, shape: tuple[int, ...], where: str) -> Array:
@@ -253,11 +252,14 @@ def fold_values(metric: Metric, y: Array, prediction: Array, folds: Array, weigh
     folds: (n,) of which -1 is none. weights: (n,). Where the metric wants labels, they are decided by the other folds'
     rows.
     """
-    prediction = decided(metric, y, prediction, folds, weights)
+    scores = _fold_scores(metric, y, decided(metric, y, prediction, folds, weights), folds, weights)
+    return np.array([metric.value_of(score) for score in scores])
+
+
+def _fold_scores(metric: Metric, y: Array, judged: Array, folds: Array, weights: Array | None) -> list[float]:
     held_out = [folds == fold for fold in np.unique(folds[folds >= 0])]
     of = [None if weights is None else weights[rows] for rows in held_out]
-    scores = [_fold_score(metric, y[rows], prediction[rows], w) for rows, w in zip(held_out, of, strict=True)]
-    return np.array([metric.value_of(score) for score in scores])
+    return [_fold_score(metric, y[rows], judged[rows], w) for rows, w in zip(held_out, of, strict=True)]
 
 
 def _fold_score(metric: Metric, y: Array, prediction: Array, weights: Array | None = None) -> float:
