@@ -29,8 +29,8 @@ def problem_of_head(run: Run, name: str) -> tuple[tuple[str, ...], dict[str, Any
 
 
 def own_hash(run: Run, reader: str) -> str:
-    """Of the file that makes the view 'own'. reader: who reads it. Raises UserError where there is none, before anything
-    is trained."""
+    """Of the file that makes the view 'own'. reader: who reads it. Raises UserError where there is none, and so before
+    anything is trained."""
     if run.own is None or run.own.transformers is None:
         first, second = run.paths.own_features(run.competition.name, run.experiment.name)
         raise UserError(f"{reader}: view 'own' needs a function transformers() in {second} or {first}")

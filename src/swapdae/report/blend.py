@@ -28,7 +28,7 @@ def section(found: StageResults) -> Section:
         regression = found.competition.task == "regression"
         what = "errors" if regression else "predictions"
         pictures.append(_correlation(names, oofs - y if regression else oofs, what))
-        losses = leave_one_out(oofs, y, found.folds, found.competition.metric_of)
+        losses = leave_one_out(oofs, y, found.folds, found.competition.metric_of, found.table.weights)
         pictures.append(_losses(names, losses, found.metric))
     text = f"Weights by {metrics['method']}, cross-fitted {found.metric} {metrics['cross_fitted']:.5f}."
     return Section("Blend", (text,), pictures=tuple(pictures))
@@ -57,14 +57,14 @@ def _losses(names: list[str], losses: list[float], metric: str) -> Picture:
     return picture("Leave one out", alt, plot, height=bars_height(len(names)))
 
 
-def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric) -> list[float]:
+def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric, row_weights: Array | None = None) -> list[float]:
     """How much the cross-fitted least-squares blend loses without each head; positive: the head helps.
 
-    oofs: (n_heads, n) or (n_heads, n, n_classes), two heads at least.
+    oofs: (n_heads, n) or (n_heads, n, n_classes), two heads at least. row_weights: (n,).
     """
 
     def score(chosen: Array) -> float:
-        return metric.score(y, cross_fitted_blend(chosen, y, folds, nnls_weights))
+        return metric.score(y, cross_fitted_blend(chosen, y, folds, nnls_weights, row_weights), row_weights)
 
     whole = score(oofs)
     return [whole - score(np.delete(oofs, i, axis=0)) for i in range(len(oofs))]

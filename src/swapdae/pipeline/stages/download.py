@@ -41,6 +41,8 @@ def _own_hash(run: Run) -> dict[str, str]:
 
 def _body(run: Run) -> dict[str, Any]:
     table = run.data.table
+    if run.own is not None and run.own.make is not None:
+        run.say(f"{NAME}: {run.own.file} (sha256 {run.own.sha256[:12]}) makes columns, which all stages read")
     duplicates = n_duplicates(table.train)
     if duplicates:
         run.say(f"{NAME}: {duplicates} train rows repeat another in every feature; folds may tear such twins apart")
