@@ -1,5 +1,6 @@
 """A user's own file of features: what it adds, and one line for each way in which it can be wrong."""
 
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def test_what_make_does_wrong_is_one_line(tmp_path: Path, table: Table, body: st
     with pytest.raises(UserError) as caught:
         found.extend(table, ("id", "target"))
     assert said in str(caught.value) and str(found.file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_traceback_is_kept_for_debug(tmp_path: Path, table: Table) -> None:
+    found = own(tmp_path, "def make(frame):\n    return frame['nope']\n")
+    with pytest.raises(UserError) as caught:
+        found.extend(table, ())
+    lines = traceback.format_exception(caught.value)
+    assert any("features.py" in line and "line 4" in line for line in lines), "the user's own line is shown"
 
 
 @pytest.mark.parametrize(

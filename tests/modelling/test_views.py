@@ -14,12 +14,13 @@ from conftest import synthetic_frame
 from swapdae.base.errors import UserError
 from swapdae.competition.fold_rows import partition
 from swapdae.competition.metrics import METRICS
+from swapdae.experiment.config import HeadConfig
 from swapdae.heads import HEADS
 from swapdae.modelling import encodings
 from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit
-from swapdae.modelling.features import JoinedFeatures
+from swapdae.modelling.features import FeatureSet, JoinedFeatures
 from swapdae.modelling.own_features import read_own_features
-from swapdae.modelling.views import VIEWS, Source, make_view
+from swapdae.modelling.views import VIEWS, MadeFeatures, Source, View, make_view
 
 N_TRAIN, N_TEST, N_FOLDS = 600, 200, 3
 LABELLED = [name for name, view in VIEWS.items() if view.reads_labels]
@@ -214,3 +215,16 @@ def test_own_transformers_cross_fit_their_training_rows(tmp_path: Path) -> None:
     inside = {values[row] for row in train if level[row] == "l3"}
     outside = {values[row] for row in np.setdiff1d(np.arange(N_TRAIN + N_TEST), train) if level[row] == "l3"}
     assert len(inside) == 3 and len(outside) == 1 and inside.isdisjoint(outside)
+
+
+def test_a_view_is_added_by_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From outside: rank of a number among all rows."""
+
+    def make(source: Source) -> FeatureSet:
+        ranks = source.frame[["x0"]].rank().rename(columns={"x0": "rank_x0"})
+        return MadeFeatures(lambda k: ranks, source.label_free)
+
+    monkeypatch.setitem(VIEWS, "rank", View("ranks", make))
+    features = make_view("rank", source(tmp_path))
+    assert features.shared and features.native(2).names == ("rank_x0",)
+    assert HeadConfig(kind="ridge", features=("raw", "rank")).features == ("raw", "rank")

@@ -14,15 +14,15 @@ Array = NDArray[Any]
 
 
 def gain_of(
-    added: NDArray[np.bool_], oofs: Array, y: Array, folds: Array, metric: Metric
+    added: NDArray[np.bool_], oofs: Array, y: Array, folds: Array, metric: Metric, row_weights: Array | None = None
 ) -> tuple[float, float, float]:
     """By how much the metric's score of the cross-fitted least-squares blend rises with the heads that are `added`.
 
     Mean of the paired differences over folds, and its 95% interval. added: (n_heads,), neither none nor all.
-    oofs: (n_heads, n) or (n_heads, n, n_classes).
+    oofs: (n_heads, n) or (n_heads, n, n_classes). folds: (n,), no -1. row_weights: (n,).
     """
     without, with_all = (
-        fold_values(metric, y, cross_fitted_blend(chosen, y, folds, nnls_weights), folds)
+        fold_values(metric, y, cross_fitted_blend(chosen, y, folds, nnls_weights, row_weights), folds, row_weights)
         for chosen in (oofs[~added], oofs)
     )
     mean, low, high = paired_difference(without, with_all)

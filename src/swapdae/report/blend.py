@@ -30,7 +30,8 @@ def section(found: StageResults) -> Section:
         regression = found.competition.task == "regression"
         what = "errors" if regression else "predictions"
         pictures.append(_correlation(names, oofs - y if regression else oofs, what))
-        losses = leave_one_out(oofs, y, folds, found.competition.metric_of)
+        row_weights = None if found.table.weights is None else found.table.weights[rows]
+        losses = leave_one_out(oofs, y, folds, found.competition.metric_of, row_weights)
         pictures.append(_losses(names, losses, found.metric))
     text = f"Weights by {metrics['method']}, cross-fitted {found.metric} {metrics['cross_fitted']:.5f}."
     return Section("Blend", (text,), pictures=tuple(pictures))
@@ -59,15 +60,15 @@ def _losses(names: list[str], losses: list[float], metric: str) -> Picture:
     return picture("Leave one out", alt, plot, height=bars_height(len(names)))
 
 
-def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric) -> list[float]:
+def leave_one_out(oofs: Array, y: Array, folds: Array, metric: Metric, row_weights: Array | None = None) -> list[float]:
     """How much the cross-fitted least-squares blend loses without each head; positive: the head helps.
 
-    oofs: (n_heads, n) or (n_heads, n, n_classes), two heads at least.
+    oofs: (n_heads, n) or (n_heads, n, n_classes), two heads at least. row_weights: (n,).
     """
 
     def score(chosen: Array) -> float:
-        blended = cross_fitted_blend(chosen, y, folds, nnls_weights)
-        return metric.score(y, decided(metric, y, blended, folds))
+        blended = cross_fitted_blend(chosen, y, folds, nnls_weights, row_weights)
+        return metric.score(y, decided(metric, y, blended, folds, row_weights), row_weights)
 
     whole = score(oofs)
     return [whole - score(np.delete(oofs, i, axis=0)) for i in range(len(oofs))]

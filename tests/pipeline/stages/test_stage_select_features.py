@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline_case import make
+from pipeline_case import make, with_experiment, with_table
 from swapdae.base.errors import UserError
-from swapdae.experiment.config import Experiment
+from swapdae.competition.folds import train_rows
+from swapdae.experiment.config import Experiment, HeadConfig
 from swapdae.experiment.stage_report import StageReport
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stages import select_features
@@ -106,3 +107,14 @@ def test_constant_columns_are_no_choice(small: Run) -> None:
 def test_all_columns_cannot_be_asked_for(small: Run) -> None:
     with pytest.raises(UserError, match="k = 9: there are 9 columns that vary; --k must lie below"):
         main(small, EFFORT.model_copy(update={"k": 9}))
+
+
+def test_weights_are_cut_to_the_rows_and_no_column_stays_monotone(small: Run) -> None:
+    """A monotone column may be one of those that are dropped."""
+    weights = np.arange(small.data.table.n_train) + 1.0
+    problem = problem_of(with_table(small, weights=weights), 100, seed=0).problem
+    rows = train_rows(small.data.table.n_train, 100, 0)
+    assert problem.weights is not None and problem.weights.tolist() == weights[rows].tolist()
+    head = HeadConfig(kind="lightgbm", params={"num_leaves": 7, "monotone": {"x0": 1}, "native": {"max_bin": 63}})
+    params = select_features._params(with_experiment(small, heads={"l": head}), "lightgbm").model_dump()
+    assert "monotone" not in params and params["native"] == {"max_bin": 63} and params["num_leaves"] == 7

@@ -54,6 +54,8 @@ def _body(run: Run) -> dict[str, Any]:
         run.say(f"{NAME}: {', '.join(found)} are read as dates; [columns] in competition.toml may say else")
     if table.constant:
         run.say(f"{NAME}: one value in every train row: {', '.join(table.constant)}; [columns] may drop such columns")
+    if run.own is not None and run.own.make is not None:
+        run.say(f"{NAME}: {run.own.file} (sha256 {run.own.sha256[:12]}) makes columns, which all stages read")
     duplicates = n_duplicates(table.train)
     if duplicates:
         run.say(f"{NAME}: {duplicates} train rows repeat another in every feature; folds may tear such twins apart")
