@@ -1,10 +1,8 @@
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from conftest import write_csvs
 from swapdae.base.paths import Paths
 from swapdae.cli import app
 
@@ -123,20 +121,3 @@ def test_report_ends_with_its_path_and_compare_shows_both(tiny: Paths) -> None:
     assert list(found["experiments"]) == ["tiny", "tinier"]
     assert "its 95% interval" in swapdae("compare", "tiny", "tinier")[1]
     assert swapdae("compare", "tiny")[2] == "error: compare takes two experiments or more, by name\n"
-
-
-def test_new_sets_up_what_runs_and_says_why(tree: Paths, tmp_path: Path) -> None:
-    write_csvs(tmp_path / "mine")
-    files = ("--train", str(tmp_path / "mine" / "train.csv"), "--test", str(tmp_path / "mine" / "test.csv"))
-    code, out, _ = swapdae("new", "own", *files, "--metric", "mae")
-    assert code == 0 and "metric: mae (as told)" in out and "next: swapdae run own" in out
-    assert swapdae("download", "own")[0] == 0
-    code, _, err = swapdae("new", "own", *files)
-    assert code == 1 and err.count("\n") == 1 and "--force" in err
-    assert swapdae("new", "own", *files, "--force")[0] == 0
-
-
-def test_params_of_a_head() -> None:
-    code, out, _ = swapdae("params", "ridge")
-    assert code == 0 and "| alpha | 100.0" in out
-    assert swapdae("params", "forest")[2].startswith("error: unknown kind 'forest'")

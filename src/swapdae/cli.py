@@ -69,10 +69,9 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
 
     def command(experiment: str, device: DeviceName, force: bool, strict: bool, debug: bool, **values: Any) -> None:
         with _plainly(debug):
+            bring_shipped(here(), experiment, print)
             told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
-            paths = here()
-            bring_shipped(paths, experiment, print)
-            run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
+            run = Run.of(here(), experiment, device=device, force=force, strict=strict, options=told)
             with locked(run.paths.oof(experiment)):
                 run_kinds(run, kinds)
 
