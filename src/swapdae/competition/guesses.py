@@ -173,7 +173,7 @@ def _folds(guess: Guess) -> None:
             if PARTIAL and wish["kind"] != "time":
                 _drop(guess, wish["by"], "it names groups, and test holds others")
         else:
-            guess.comments.append(f"{text}  ({why}?)")
+            guess.comments += [f"{why}?", *text.split(", ")]
             guess.reasons.append(f"folds, to be decided by you: {text}? ({why})")
     if not wishes:
         guess.reasons.append(f"folds: {values['folds']['kind']} (no groups and no time that runs on in test)")
