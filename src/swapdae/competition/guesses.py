@@ -3,6 +3,7 @@
 Labels are looked at for task and metric alone; nothing here fits anything to them.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -166,14 +167,15 @@ def _folds(guess: Guess) -> None:
     kind = "stratified_group" if classes else "group"
     wishes += [({"kind": kind, "by": name}, why, sure) for name, why, sure in groups(guess.train[features], guess.test)]
     for wish, why, sure in wishes:
-        text = f'kind = "{wish["kind"]}", by = "{wish["by"]}"'
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in wish.items()]
+        text = ", ".join(lines)
         if sure and values["folds"]["kind"] in ("stratified", "shuffle") and _known({"count": COUNT, **wish}):
             values["folds"] = {"count": COUNT, **wish}
             guess.reasons.append(f"folds: {text} ({why})")
             if PARTIAL and wish["kind"] != "time":
                 _drop(guess, wish["by"], "it names groups, and test holds others")
         else:
-            guess.comments += [f"{why}?", *text.split(", ")]
+            guess.comments += [f"{why}?", *lines]
             guess.reasons.append(f"folds, to be decided by you: {text}? ({why})")
     if not wishes:
         guess.reasons.append(f"folds: {values['folds']['kind']} (no groups and no time that runs on in test)")
