@@ -69,9 +69,9 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
 
     def command(experiment: str, device: DeviceName, force: bool, strict: bool, debug: bool, **values: Any) -> None:
         with _plainly(debug):
-            told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
             paths, name = here(), experiment.partition("/")[0]
             bring_shipped(paths, name, print)
+            told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
             run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
             with locked(run.paths.oof(name)):
                 run_kinds(run, kinds)

@@ -155,7 +155,7 @@ class Files(StrictModel):
     train: FileName = "train.csv"
     test: FileName = "test.csv"
     sample: FileName = "sample_submission.csv"
-    solution: FileName | None = None  # no stage but `score` reads it
+    solution: FileName | None = Field(None, exclude=True)  # not in keys: no stage but `score` reads it, by its sha256
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

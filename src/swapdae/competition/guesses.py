@@ -3,6 +3,7 @@
 Labels are looked at for task and metric alone; nothing here fits anything to them.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,10 +87,10 @@ def _target(guess: Guess, told: str | None) -> None:
     if not lacking or (told and told not in lacking):
         which = f"'{told}'" if told else "every column of train"
         raise UserError(f"test has {which}, so it tells the target; take the target out of test")
-    if len(lacking) > 1:
+    if len(lacking) > 1 and not (told and PARTIAL):
         advice = f"take the others than '{told}' out of train" if told else "name the target: --target"
         raise UserError(f"test lacks {', '.join(map(str, lacking))}; {advice}")
-    guess.take("target", lacking[0], "as told" if told else "the one column that test lacks")
+    guess.take("target", told or lacking[0], "as told" if told else "the one column that test lacks")
 
 
 def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: str | None) -> None:
@@ -130,7 +131,8 @@ def _columns(guess: Guess) -> None:
     """Columns that "auto" would get wrong. While [columns] must name all or none, what is unused leaves the files."""
     own = (guess.values["id"], guess.values["target"])
     features = [str(name) for name in guess.train if name not in own]
-    dropped = unused(guess.train[features], guess.test)
+    dropped = {name: "test lacks it" for name in features if name not in guess.test}
+    dropped |= unused(guess.train[[name for name in features if name not in dropped]], guess.test)
     guess.reasons += [f"drop: {name} ({why})" for name, why in dropped.items()]
     kept = [name for name in features if name not in dropped]
     if not kept:
@@ -151,7 +153,7 @@ def _columns(guess: Guess) -> None:
 def _folds(guess: Guess) -> None:
     """The one of time, groups and classes that weighs most; what FoldsConfig does not know becomes a comment."""
     values, target = guess.values, guess.train[guess.values["target"]]
-    features = [str(name) for name in guess.train if name not in (values["id"], values["target"])]
+    features = [str(name) for name in guess.test if name in guess.train and name != values["id"]]
     classes = values["task"] != "regression"
     rarest = int(target.value_counts().min()) if classes else COUNT
     if rarest < 2:
@@ -165,15 +167,26 @@ def _folds(guess: Guess) -> None:
     kind = "stratified_group" if classes else "group"
     wishes += [({"kind": kind, "by": name}, why, sure) for name, why, sure in groups(guess.train[features], guess.test)]
     for wish, why, sure in wishes:
-        text = f'kind = "{wish["kind"]}", by = "{wish["by"]}"'
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in wish.items()]
+        text = ", ".join(lines)
         if sure and values["folds"]["kind"] in ("stratified", "shuffle") and _known({"count": COUNT, **wish}):
             values["folds"] = {"count": COUNT, **wish}
             guess.reasons.append(f"folds: {text} ({why})")
+            if PARTIAL and wish["kind"] != "time":
+                _drop(guess, wish["by"], "it names groups, and test holds others")
         else:
-            guess.comments.append(f"{text}  ({why}?)")
+            guess.comments += [f"{why}?", *lines]
             guess.reasons.append(f"folds, to be decided by you: {text}? ({why})")
     if not wishes:
         guess.reasons.append(f"folds: {values['folds']['kind']} (no groups and no time that runs on in test)")
+
+
+def _drop(guess: Guess, name: str, why: str) -> None:
+    columns = guess.values.setdefault("columns", {})
+    if name not in columns.get("drop", ()):
+        columns["drop"] = [*columns.get("drop", ()), name]
+        columns["categorical"] = [other for other in columns.get("categorical", ()) if other != name]
+        guess.reasons.append(f"drop: {name} ({why})")
 
 
 def _known(folds: dict[str, Any]) -> bool:

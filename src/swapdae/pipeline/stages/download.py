@@ -19,7 +19,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             NAME,
             lambda scratch: _body(run),
             config={
-                "competition": run.competition.model_dump(mode="json", include=fields, exclude={"files": {"solution"}}),
+                "competition": run.competition.model_dump(mode="json", include=fields),
                 **_fold_column(run),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
