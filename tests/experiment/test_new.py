@@ -72,6 +72,16 @@ def test_files_in_their_place_are_refused_even_if_forced(paths: Paths, given: So
     assert there.train.read_bytes() == before
 
 
+def test_files_that_make_no_table_leave_nothing_behind(paths: Paths, given: Sources) -> None:
+    whole = given.test.read_text()
+    given.test.write_text(whole + whole.splitlines()[-1] + "\n")
+    with pytest.raises(UserError, match=r"test\.csv, line 122, column 'id': .* occurs again"):
+        new(paths, given, False, id="id")
+    assert [file for file in paths.root.rglob("*") if file.is_file()] == []
+    given.test.write_text(whole)
+    new(paths, given)
+
+
 @pytest.mark.parametrize("told", [{"metric": "auc"}, {"metric": "best"}, {"task": "ranking"}])
 def test_what_is_told_and_does_not_fit(paths: Paths, given: Sources, told: dict[str, str]) -> None:
     with pytest.raises(UserError):

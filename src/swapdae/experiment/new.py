@@ -57,7 +57,12 @@ def new_competition(
         frames["solution.csv"] = read["solution"]
     for file, frame in frames.items():
         write_csv(frame, paths.input(name) / file)
-    table = read_table(competition, paths.input(name))
+    try:
+        table = read_table(competition, paths.input(name))
+    except UserError:  # so that the same command can be run again on files that are mended
+        for file in frames:
+            (paths.input(name) / file).unlink()
+        raise
     values, sizes = first_experiment(name, _size(table, competition))
     parse(Experiment, {**values, "name": name}, "what was guessed")
     write_text(paths.competition_file(name), _competition_toml(guess))
