@@ -259,6 +259,15 @@ def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytes
     assert max(epoch.loss for epoch in log) < 1.2 * log[0].loss  # not the thousands that those weights would give
 
 
+def test_rows_far_from_all_others_end_no_training(caplog: pytest.LogCaptureFixture) -> None:
+    """Three rows of a column that is 0 else: a batch with them costs far more than any other, at whatever rate."""
+    rows = codes(400)
+    rows.x_num[:, -1] = 0
+    rows.x_num[[20, 120, 220], -1] = 200.0
+    _, log = fit_autoencoder(rows, LAYOUT, config(20, batch_size=8), seed=0, device=CPU, show_progress=False)
+    assert len(log) == 20 and any("rows far from the others" in record.message for record in caplog.records)
+
+
 @pytest.mark.parametrize("rate", [1e6, 1e30])
 def test_loss_that_explodes_again_ends_the_run_with_the_figures(rate: float) -> None:
     with pytest.raises(FloatingPointError, match=r"loss is .* in step \d+ \(epoch 1\) at learning rate .*; lower"):

@@ -11,6 +11,7 @@ from swapdae.base.files import write_text
 
 CHECK_EVERY = 50  # steps between two checks of the loss: each makes a GPU wait for the CPU
 EXPLODED = 10.0  # a mean loss this many times the best one so far is no fluctuation
+SAME = 2.0  # losses of the same rows within this ratio: a tenth of the rate has not changed them
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Progress:
     began: float = 0.0  # seconds of training before this epoch
     seconds: float = 0.0  # seconds of training
     rolled_back_at: int | None = None
+    alarm: float = math.inf  # the loss it went back for
 
     @staticmethod
     def of(header: dict[str, Any]) -> "Progress":
@@ -72,6 +74,14 @@ class Progress:
     def explodes(self, loss: float) -> bool:
         """Whether a mean loss is not finite, or far above the best so far and above the untrained network's."""
         return not math.isfinite(loss) or loss > max(EXPLODED * self.best, self.first)
+
+    def is_of_its_rows(self, step: int, loss: float) -> bool:
+        """Whether the step that it went back for costs the same again at a tenth of the rate. Then its rows are far
+        from all others, and no rate would help; from now on, a loss up to EXPLODED times theirs is no alarm."""
+        same = step == self.rolled_back_at and math.isfinite(loss) and self.alarm / SAME < loss < self.alarm * SAME
+        if same:
+            self.first = EXPLODED * loss
+        return same
 
     def begin_epoch(self) -> None:
         """To the epoch's start, whose number is that of the epochs in the log."""

@@ -68,7 +68,7 @@ class Training:
             batch = order[progress.done * self._batch : (progress.done + 1) * self._batch]
             self._unchecked += self._step(self._rows[batch])
             progress.done += 1
-            if progress.check_is_due(self.n_batches) and progress.explodes(loss := self._check(order)):
+            if progress.check_is_due(self.n_batches) and self._has_exploded(loss := self._check(order)):
                 self._roll_back(loss, rate)
             elif progress.done == self.n_batches:
                 self._end_epoch(rate, bar)
@@ -89,8 +89,7 @@ class Training:
 
     def _set_rate(self) -> float:
         progress, training = self.progress, self._config.training
-        step = len(progress.log) * self.n_batches + progress.done
-        rate = learning_rate(step, training.epochs * self.n_batches, self.n_batches, training)
+        rate = learning_rate(self._n_steps, training.epochs * self.n_batches, self.n_batches, training)
         rate *= 1.0 if progress.rolled_back_at is None else LOWERED
         self._step.set_learning_rate(rate)
         return rate
@@ -105,6 +104,19 @@ class Training:
         evaluated, self._mask_auc = self._step.evaluate(self._rows[order[: self._batch]])
         self._step.generator.set_state(before)
         return evaluated
+
+    def _has_exploded(self, loss: float) -> bool:
+        progress = self.progress
+        if not progress.explodes(loss):
+            return False
+        if not progress.is_of_its_rows(self._n_steps, loss):
+            return True
+        logger.warning("the autoencoder's loss is %.3g there again: rows far from the others, not the rate", loss)
+        return False
+
+    @property
+    def _n_steps(self) -> int:
+        return len(self.progress.log) * self.n_batches + self.progress.done
 
     def _read_unchecked(self) -> list[float]:
         found: list[float] = self._device.to_host(self._unchecked).tolist()
@@ -124,8 +136,7 @@ class Training:
 
     def _roll_back(self, loss: float, rate: float) -> None:
         """To the epoch's start at a lower rate. Raises FloatingPointError the second time."""
-        progress = self.progress
-        step = len(progress.log) * self.n_batches + progress.done
+        progress, step = self.progress, self._n_steps
         found = f"loss is {loss:.3g} in step {step} (epoch {len(progress.log) + 1}) at learning rate {rate:.2g}"
         if self._start is None:
             raise FloatingPointError(
@@ -137,7 +148,7 @@ class Training:
         self._start = None
         self._unchecked.zero_()
         self._tick()
-        progress.rolled_back_at = step
+        progress.rolled_back_at, progress.alarm = step, loss
         progress.begin_epoch()
 
     def _tick(self) -> None:
