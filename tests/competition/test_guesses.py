@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from swapdae.base.errors import UserError
-from swapdae.competition.guesses import PARTIAL, Guess, guess_competition
+from swapdae.competition.guesses import Guess, guess_competition
 
 N = 240
 
@@ -101,8 +101,6 @@ def test_integer_codes_are_categorical_and_counts_are_not() -> None:
     found = kinds(guess)["categorical"]
     assert {"occ_code", "area"} <= set(found) and "n_items" not in found
     assert len(said(guess, "categorical")) == 2
-    if not PARTIAL:
-        assert kinds(guess) == {"categorical": ["occ_code", "area", "text"], "numerical": ["x", "n_items"]}
 
 
 def test_constants_and_second_ids_are_dropped() -> None:
@@ -111,10 +109,7 @@ def test_constants_and_second_ids_are_dropped() -> None:
         "drop: same (constant in train)",
         "drop: row_id (an identifier: different in every row)",
     ]
-    if PARTIAL:
-        assert kinds(guess)["drop"] == ["same", "row_id"]
-    else:
-        assert list(guess.train) == ["key", "x", "y"] and list(guess.test) == ["key", "x"]
+    assert kinds(guess)["drop"] == ["same", "row_id"]
 
 
 def wishes(guess: Guess) -> str:
@@ -177,11 +172,14 @@ def test_more_than_one_candidate_for_the_target() -> None:
     train = cells(z=some(1, 2))
     with pytest.raises(UserError, match="test lacks y, z; name the target"):
         guess_competition(train, cells(y=None), None, {})
-    if PARTIAL:
-        guess = guess_competition(train, cells(y=None), None, {"target": "y", "id": "key"})
-        assert kinds(guess)["drop"] == ["z"] and said(guess, "drop") == ["drop: z (test lacks it)"]
-    else:
-        with pytest.raises(UserError, match="take the others than 'y' out of train"):
-            guess_competition(train, cells(y=None), None, {"target": "y"})
+    guess = guess_competition(train, cells(y=None), None, {"target": "y", "id": "key"})
+    assert kinds(guess)["drop"] == ["z"] and said(guess, "drop") == ["drop: z (test lacks it)"]
     with pytest.raises(UserError, match="test has every column of train"):
         guess_competition(train, train, None, {})
+
+
+def test_a_sample_of_several_targets_names_them() -> None:
+    train, test = cells(z=np.linspace(0, 1, N), y=np.linspace(2, 3, N), w="2"), cells(y=None)
+    guess = guess_competition(train, test, cells(x=None, z="0", y="0")[["key", "z", "y"]], {})
+    assert guess.values["target"] == ["z", "y"] and guess.values["task"] == "regression"
+    assert kinds(guess)["drop"] == ["w"] and "target, too: y" in "\n".join(guess.reasons)

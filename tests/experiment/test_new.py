@@ -121,3 +121,28 @@ def test_shipped_experiments_are_those_of_the_repository(paths: Paths) -> None:
     bring_shipped(paths, "flights", said.append)
     bring_shipped(paths, "tinny", said.append)
     assert paths.experiment_file("flights").read_text() == "mine" and len(said) == 2
+
+
+def test_parquet_files_and_several_targets(paths: Paths, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    train, test = (synthetic_frame(n, seed).rename_axis("id").reset_index() for n, seed in ((300, 0), (120, 1)))
+    test = test.drop(columns="target").assign(id=test["id"] + 300)
+    train.assign(second=2 * train["target"]).to_parquet(tmp_path / "a.parquet", index=False)
+    test.to_parquet(tmp_path / "b.parquet", index=False)
+    test[["id"]].assign(target=0.0, second=0.0).to_csv(tmp_path / "sample.csv", index=False)
+    new(paths, Sources(train=tmp_path / "a.parquet", test=tmp_path / "b.parquet", sample=tmp_path / "sample.csv"))
+    competition = read_competition(paths, "own")
+    assert competition.targets == ("target", "second")
+    assert read_table(competition.for_target("second"), paths.input("own")).n_train == 300
+
+
+def test_groups_that_test_does_not_share_are_folds_and_no_feature(paths: Paths, given: Sources) -> None:
+    for file, start in ((given.train, 0), (given.test, 1000)):
+        lines = file.read_text().splitlines()
+        rows = [f"{line},{start + i // 4}" for i, line in enumerate(lines[1:])]
+        file.write_text("\n".join([lines[0] + ",person", *rows]) + "\n")
+    new(paths, given)
+    competition = read_competition(paths, "own")
+    assert (competition.folds.kind, competition.folds.by) == ("group", ("person",))
+    table = read_table(competition, paths.input("own"))
+    assert "person" not in table.train and len(set(table.fold_by["group"])) == 75

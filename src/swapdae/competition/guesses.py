@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from swapdae.base.errors import UserError
 from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, unused
-from swapdae.competition.config import Columns, FoldsConfig
 
 FEW_INTEGERS = 10  # a target of at most so many different integers is taken for classes
 MANY_LABELS = 100  # a target of more different texts than this is no class
 COUNT = 5  # folds
-PARTIAL = "drop" in Columns.model_fields  # whether [columns] may name some columns alone
 METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}
 
 
@@ -33,6 +30,7 @@ class Guess:
     test: pd.DataFrame
     sample: pd.DataFrame
     values: dict[str, Any] = field(default_factory=dict)
+    targets: list[str] = field(default_factory=list)  # where several, values["target"] is the first until all is told
     comments: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
@@ -51,13 +49,15 @@ def guess_competition(
     guess = Guess(train.copy(), test.copy(), pd.DataFrame())
     guess.values["host"] = "none"
     _id(guess, sample, told.get("id"))
-    _target(guess, told.get("target"))
+    _target(guess, sample, told.get("target"))
     labels = sorted(set(guess.train[guess.values["target"]]))
     _task(guess, labels, sample, told.get("task"))
     _metric(guess, labels, sample, told.get("metric"))
     _columns(guess)
     _folds(guess)
     guess.sample = _sample(guess, labels) if sample is None else sample
+    if len(guess.targets) > 1:
+        guess.values["target"] = guess.targets
     return guess
 
 
@@ -80,17 +80,23 @@ def _id(guess: Guess, sample: pd.DataFrame | None, told: str | None) -> None:
         guess.take("id", "id", "made: no column is different in every row; it counts the rows, train then test")
 
 
-def _target(guess: Guess, told: str | None) -> None:
+def _target(guess: Guess, sample: pd.DataFrame | None, told: str | None) -> None:
     lacking = [name for name in guess.train if name not in guess.test]
     if told and told not in guess.train:
         raise UserError(f"train has no column '{told}'; name the target by a column of train: --target")
     if not lacking or (told and told not in lacking):
         which = f"'{told}'" if told else "every column of train"
         raise UserError(f"test has {which}, so it tells the target; take the target out of test")
-    if len(lacking) > 1 and not (told and PARTIAL):
-        advice = f"take the others than '{told}' out of train" if told else "name the target: --target"
-        raise UserError(f"test lacks {', '.join(map(str, lacking))}; {advice}")
+    asked = [] if sample is None else [str(name) for name in sample if name in lacking]
+    if asked and not told:
+        guess.targets = asked
+        guess.take("target", asked[0], "the sample has it, test lacks it")
+        guess.reasons += [f"target, too: {name} (a run of its own, joined in one CSV)" for name in asked[1:]]
+        return
+    if len(lacking) > 1 and not told:
+        raise UserError(f"test lacks {', '.join(map(str, lacking))}; name the target: --target")
     guess.take("target", told or lacking[0], "as told" if told else "the one column that test lacks")
+    guess.targets = [guess.values["target"]]
 
 
 def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: str | None) -> None:
@@ -100,7 +106,7 @@ def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: st
         if told not in METRIC:
             raise UserError(f"task '{told}' is unknown; known are {', '.join(METRIC)}")
         guess.take("task", told, "as told")
-    elif sample is not None and len(sample.columns) > 2:
+    elif sample is not None and len(sample.columns) > 2 and len(guess.targets) == 1:
         guess.take("task", "multiclass", "the sample has a column for each class")
     elif len(labels) == 2:
         guess.take("task", "binary", f"the target is {labels[0]} or {labels[1]}")
@@ -128,8 +134,8 @@ def _metric(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: 
 
 
 def _columns(guess: Guess) -> None:
-    """Columns that "auto" would get wrong. While [columns] must name all or none, what is unused leaves the files."""
-    own = (guess.values["id"], guess.values["target"])
+    """Columns that "auto" would get wrong, or that tell nothing."""
+    own = (guess.values["id"], *guess.targets)
     features = [str(name) for name in guess.train if name not in own]
     dropped = {name: "test lacks it" for name in features if name not in guess.test}
     dropped |= unused(guess.train[[name for name in features if name not in dropped]], guess.test)
@@ -139,19 +145,12 @@ def _columns(guess: Guess) -> None:
         raise UserError("every column is constant or an identifier, so there is nothing to learn from")
     named = codes(guess.train[kept], guess.test)
     guess.reasons += [f"categorical: {name} ({why})" for name, why in named.items()]
-    if PARTIAL:
-        lists = {"categorical": list(named), "drop": list(dropped)}
-        guess.values |= {"columns": found} if (found := {key: names for key, names in lists.items() if names}) else {}
-    else:
-        guess.train, guess.test = (cells.drop(columns=list(dropped)) for cells in (guess.train, guess.test))
-        if named:
-            numerical = [n for n in kept if n not in named and is_number(guess.train[n]) and is_number(guess.test[n])]
-            categorical = [name for name in kept if name not in numerical]
-            guess.values["columns"] = {"categorical": categorical, "numerical": numerical}
+    lists = {"categorical": list(named), "drop": list(dropped)}
+    guess.values |= {"columns": found} if (found := {key: names for key, names in lists.items() if names}) else {}
 
 
 def _folds(guess: Guess) -> None:
-    """The one of time, groups and classes that weighs most; what FoldsConfig does not know becomes a comment."""
+    """The one of time, groups and classes that weighs most; what is not sure becomes a comment."""
     values, target = guess.values, guess.train[guess.values["target"]]
     features = [str(name) for name in guess.test if name in guess.train and name != values["id"]]
     classes = values["task"] != "regression"
@@ -169,10 +168,10 @@ def _folds(guess: Guess) -> None:
     for wish, why, sure in wishes:
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in wish.items()]
         text = ", ".join(lines)
-        if sure and values["folds"]["kind"] in ("stratified", "shuffle") and _known({"count": COUNT, **wish}):
+        if sure and values["folds"]["kind"] in ("stratified", "shuffle"):
             values["folds"] = {"count": COUNT, **wish}
             guess.reasons.append(f"folds: {text} ({why})")
-            if PARTIAL and wish["kind"] != "time":
+            if wish["kind"] != "time":
                 _drop(guess, wish["by"], "it names groups, and test holds others")
         else:
             guess.comments += [f"{why}?", *lines]
@@ -187,14 +186,6 @@ def _drop(guess: Guess, name: str, why: str) -> None:
         columns["drop"] = [*columns.get("drop", ()), name]
         columns["categorical"] = [other for other in columns.get("categorical", ()) if other != name]
         guess.reasons.append(f"drop: {name} ({why})")
-
-
-def _known(folds: dict[str, Any]) -> bool:
-    try:
-        FoldsConfig.model_validate(folds)
-    except ValidationError:
-        return False
-    return True
 
 
 def _sample(guess: Guess, labels: list[str]) -> pd.DataFrame:

@@ -12,9 +12,10 @@ from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import Paths
 from swapdae.base.text import printable
 from swapdae.competition.config import Competition
-from swapdae.competition.csv_file import read_csv, write_csv
+from swapdae.competition.csv_file import write_csv
 from swapdae.competition.guesses import Guess, guess_competition
 from swapdae.competition.table import Table, read_table
+from swapdae.competition.table_file import read_cells
 from swapdae.experiment.config import Experiment
 from swapdae.experiment.file import toml_of
 from swapdae.experiment.first import Size, first_experiment
@@ -49,7 +50,7 @@ def new_competition(
     guess = guess_competition(read["train"], read["test"], read.get("sample"), told)
     if "solution" in read:
         guess.values["files"] = {"solution": "solution.csv"}
-        if lacking := {guess.values["id"], guess.values["target"]} - set(read["solution"]):
+        if lacking := {guess.values["id"], *guess.targets} - set(read["solution"]):
             raise UserError(f"{sources.solution}: no column '{min(lacking)}', as train has it; give it that name")
     competition = parse(Competition, {**guess.values, "name": name}, "what was guessed")
     frames = {"train.csv": guess.train, "test.csv": guess.test, "sample_submission.csv": guess.sample}
@@ -58,7 +59,8 @@ def new_competition(
     for file, frame in frames.items():
         write_csv(frame, paths.input(name) / file)
     try:
-        table = read_table(competition, paths.input(name))
+        one = competition.for_target(guess.targets[0]) if len(guess.targets) > 1 else competition
+        table = read_table(one, paths.input(name))
     except UserError:  # so that the same command can be run again on files that are mended
         for file in frames:
             (paths.input(name) / file).unlink()
@@ -88,8 +90,8 @@ def _refuse_what_is_there(paths: Paths, name: str, sources: Sources, force: bool
 
 def _cells(file: Path) -> pd.DataFrame:
     if not file.is_file():
-        raise UserError(f"{file}: no such file; name the CSV by its path")
-    return read_csv(file, ["an id", "the features"], "new")
+        raise UserError(f"{file}: no such file; name the file by its path")
+    return read_cells(file, ["an id", "the features"], "new")
 
 
 def _size(table: Table, competition: Competition) -> Size:

@@ -49,6 +49,18 @@ def test_regression_is_scored_by_id(tmp_path: Path) -> None:
     assert private(tmp_path, "id,y\n1,2\n2,4\n3,4\n", submission) == pytest.approx(np.sqrt(3))
 
 
+def test_rows_count_by_the_weights_that_the_solution_holds(tmp_path: Path) -> None:
+    submission, weight = pd.DataFrame({"id": [1, 2], "y": [1.0, 2.0]}), {"weight": "w"}
+    assert private(tmp_path, "id,y,w\n1,2,3\n2,2,1\n", submission, columns=weight) == pytest.approx(np.sqrt(3 / 4))
+    assert private(tmp_path, "id,y\n1,2\n2,2\n", submission, columns=weight) == pytest.approx(np.sqrt(1 / 2))
+
+
+def test_labels_in_order_of_likelihood(tmp_path: Path) -> None:
+    submission = pd.DataFrame({"id": [1, 2, 3], "y": ["a b", "c a", "b c"]})
+    found = private(tmp_path, "id,y\n1,a\n2,a\n3,a\n", submission, task="multiclass", metric="map:2")
+    assert found == pytest.approx((1 + 1 / 2 + 0) / 3)
+
+
 @pytest.mark.parametrize("low", ["a", "2"])  # letters by the alphabet, numbers by size
 def test_binary_is_the_probability_of_the_higher_label(tmp_path: Path, low: str) -> None:
     high = {"a": "b", "2": "10"}[low]

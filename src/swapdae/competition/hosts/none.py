@@ -39,7 +39,7 @@ class NoHost(Host):
                 raise UserError(f"{file}: no column '{column}'; give the solution the names of competition.toml")
         rows = _rows(answers[competition.id], submission[competition.id], file)
         y, prediction = _judged(answers[competition.target], submission.drop(columns=competition.id), competition, file)
-        return Score(None, competition.metric_of.value(y, prediction[rows]))
+        return Score(None, competition.metric_of.value(y, prediction[rows], _weights(answers, competition, file)))
 
 
 def _rows(cells: pd.Series, submitted: pd.Series, file: Path) -> Array:
@@ -55,21 +55,36 @@ def _rows(cells: pd.Series, submitted: pd.Series, file: Path) -> Array:
     return rows
 
 
+def _weights(answers: pd.DataFrame, competition: Competition, file: Path) -> Array | None:
+    """Of the answers' rows, where the solution holds the column that train's weights are in."""
+    name = competition.columns.weight
+    return None if name is None or name not in answers else _numbers(answers[name], file).to_numpy()
+
+
+def _numbers(cells: pd.Series, file: Path) -> pd.Series:
+    values = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    if (bad := ~values.between(-np.inf, np.inf, inclusive="neither")).any():
+        raise cell_error(file, cells, bad, "is not a number; mend it")
+    return values
+
+
 def _judged(answers: pd.Series, submitted: pd.DataFrame, competition: Competition, file: Path) -> tuple[Array, Array]:
     """y and prediction as metrics take them."""
     if competition.task != "regression":
         return _classes(answers, submitted, competition, file)
-    values = pd.to_numeric(answers, errors="coerce").astype(np.float64)
-    if (bad := ~values.between(-np.inf, np.inf, inclusive="neither")).any():
-        raise cell_error(file, answers, bad, "is not a number; mend it")
-    return values.to_numpy(), submitted.iloc[:, 0].to_numpy(dtype=np.float64)
+    return _numbers(answers, file).to_numpy(), submitted.iloc[:, 0].to_numpy(dtype=np.float64)
 
 
 def _classes(answers: pd.Series, submitted: pd.DataFrame, competition: Competition, file: Path) -> tuple[Array, Array]:
-    """Numbers of classes and their probabilities; a submission of labels gives each row's label all of it."""
+    """Numbers of classes and their probabilities; a submission of labels gives each row's label all of it. Where the
+    metric wants ranks, the (n, k) numbers of the classes that a row names, the likeliest first."""
     guessed, known = submitted.iloc[:, 0], _sorted(set(answers))
     prediction: Array = submitted.to_numpy()
-    if len(submitted.columns) > 1:  # a column's name is its label, or ends in it: see table.prediction_columns
+    if competition.metric_of.wants == "ranks":
+        named = np.array([cell.split() for cell in guessed])
+        labels = _sorted({*answers, *named.ravel()})
+        prediction = pd.Index(labels).get_indexer(pd.Index(named.ravel())).reshape(named.shape)
+    elif len(submitted.columns) > 1:  # a column's name is its label, or ends in it: see table.prediction_columns
         labels = [next((n for n in known if c == n or c.endswith(f"_{n}")), "") for c in submitted.columns]
     elif competition.task == "multiclass" or competition.metric_of.takes_labels:
         labels = _sorted({*answers, *guessed})
@@ -81,7 +96,7 @@ def _classes(answers: pd.Series, submitted: pd.DataFrame, competition: Competiti
     y = pd.Index(labels).get_indexer(pd.Index(answers))
     if (bad := pd.Series(y < 0)).any():
         raise cell_error(file, answers, bad, "is no class of the submission; mend it")
-    return y, prediction.astype(np.float64)
+    return y, prediction if competition.metric_of.wants == "ranks" else prediction.astype(np.float64)
 
 
 def _sorted(labels: set[str]) -> list[str]:
