@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from swapdae.competition.torn import likely_groups, torn_duplicates, torn_near_duplicates
+from swapdae.competition.torn import torn_duplicates, torn_groups, torn_near_duplicates
 
 
 def noise(n: int, seed: int = 0) -> pd.DataFrame:
@@ -34,32 +34,20 @@ def test_likeness_by_chance_is_told_of_by_none() -> None:
     assert torn_near_duplicates(frame, np.arange(300) % 5) == 0
 
 
-def visits(n_people: int, n_visits: int) -> pd.DataFrame:
-    """People who come several times, each with a sex, a height and a town of their own."""
-    rng = np.random.default_rng(0)
-    of = np.repeat(np.arange(n_people), n_visits)
-    people = pd.DataFrame(
-        {
-            "person": [f"p{k}" for k in range(n_people)],
-            "sex": rng.choice(["f", "m"], n_people),
-            "height": rng.normal(170, 10, n_people),
-            "age": rng.integers(20, 60, n_people).astype(float),
-        }
-    )
-    frame = people.iloc[of].reset_index(drop=True)
-    frame["age"] += np.tile(np.arange(n_visits), n_people)
-    return frame.assign(pulse=rng.normal(size=len(of)), month=rng.choice(list("abcdefghijkl"), len(of)))
+def people(first: int, n: int, visits: int = 4) -> pd.DataFrame:
+    """Persons by number, as read: a float column; each comes several times."""
+    return noise(n * visits, first).assign(person=np.repeat(np.arange(first, first + n), visits).astype(float))
 
 
-def test_a_column_of_people_looks_like_a_group() -> None:
-    assert likely_groups(visits(100, 4)) == ["person"]
-    assert likely_groups(visits(20, 30)) == ["person"], "neighbours in the file agree in height, rows of a sex do not"
-    numbered = visits(100, 4).assign(person=lambda frame: frame["person"].str[1:].astype(float))
-    assert likely_groups(numbered) == ["person"]
+def test_groups_are_columns_of_which_test_holds_others() -> None:
+    train, test, labels = people(0, 50), people(0, 50), np.arange(200) % 5
+    order = np.random.default_rng(0).permutation(200)
+    train["person"], test["person"] = train["person"].to_numpy()[order] * 3, test["person"] * 3 + 1
+    torn = pd.Series(labels).groupby(train["person"]).transform("nunique") > 1
+    assert torn_groups(train, test, labels) == {"person": int(torn.sum())}
+    assert torn_groups(train, train, labels) == {}, "test holds the same persons"
+    assert torn_groups(train, test, train["person"].to_numpy() // 3 % 5) == {}, "no fold parts one"
 
 
 def test_columns_without_a_bond_are_no_groups() -> None:
-    frame = visits(100, 4).drop(columns=["person", "height"])
-    assert likely_groups(frame) == []
-    assert likely_groups(visits(300, 2)) == [], "rows of two: as many values as n/2"
-    assert likely_groups(noise(200).round()) == []
+    assert torn_groups(noise(200), noise(200, 1), np.arange(200) % 5) == {}

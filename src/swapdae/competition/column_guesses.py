@@ -86,7 +86,7 @@ def runs_on(train: pd.DataFrame, test: pd.DataFrame) -> list[str]:
     for name, cells in train.items():
         if "" in (values := set(cells)) or len(values) < 3 or (test[name] == "").any():
             continue
-        if _may_group(cells) and not TIME_NAME.search(str(name)):
+        if may_group(cells) and not TIME_NAME.search(str(name)):
             continue  # numbers given one after the other, as to persons or orders
         if is_date(cells) and is_date(test[name]):
             later = cells.max() <= test[name].min()
@@ -106,16 +106,20 @@ def groups(train: pd.DataFrame, test: pd.DataFrame) -> Iterator[tuple[str, str, 
     """
     for name in map(str, train):
         cells = train[name]
-        if not _may_group(cells) or runs_on(train[[name]], test):
+        if not may_group(cells) or runs_on(train[[name]], test):
             continue
-        shared = float(test[name].isin(cells.unique()).mean())
-        if shared <= 0.02:
+        if is_unshared(cells, test[name]):
             yield name, f"rows share '{name}', and test holds other values of it: keep them together", True
         elif cells.nunique() >= len(cells) / 50 and (share := _agreement(train, name)) >= 0.5:
             yield name, f"rows of one '{name}' agree in {share:.0%} of the other columns: keep them together", False
 
 
-def _may_group(cells: pd.Series) -> bool:
+def is_unshared(train: pd.Series, test: pd.Series) -> bool:
+    """Whether test holds other values of a column than train."""
+    return float(test.isin(train.unique()).mean()) <= 0.02
+
+
+def may_group(cells: pd.Series) -> bool:
     """Whether its values are names or integers, many, and most of them of several rows."""
     several = 20 <= cells.nunique() <= len(cells) / 1.5
     return several and not is_date(cells) and (is_integer(cells) or not is_number(cells))

@@ -1,4 +1,4 @@
-"""What folds tear apart: rows so alike that one gives the other's target away. And columns that look like groups."""
+"""What folds tear apart: rows so alike that one gives the other's target away, and rows of one group."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from swapdae.competition.column_guesses import is_unshared, may_group, runs_on
+
 Array = NDArray[Any]
 MOST_ROWS = 20_000  # that are looked at
 BEYOND_CHANCE = 3.0  # times as many near-duplicates as columns shuffled one by one would have are not chance
-AGREES, APART = 0.95, 0.25  # rows of a group agree in a column so often, and so much more often than any two rows
-SHARE_OF_COLUMNS = 0.15  # that rows of a group agree in
 
 
 def torn_duplicates(frame: pd.DataFrame, labels: Array) -> int:
@@ -27,23 +27,16 @@ def torn_near_duplicates(frame: pd.DataFrame, labels: Array, seed: int = 0) -> i
     return found if found > BEYOND_CHANCE * by_chance else 0
 
 
-def likely_groups(frame: pd.DataFrame) -> list[str]:
-    """Columns whose rows of one value look like one thing seen several times, as the visits of a patient: text or
-    integers, 2 to n/3 distinct values, whose rows agree in other columns. The finest first.
-
-    frame: features of train rows, text in object or string columns.
-    """
-    codes = {str(name): pd.factorize(frame[name])[0] for name in frame.columns}
-    n_levels = {name: int(column.max()) + 1 for name, column in codes.items()}
-    varying = [name for name in codes if n_levels[name] > 1]
-    found = []
-    for name in varying:
-        if not 2 <= n_levels[name] <= len(frame) / 3 or not _is_text_or_integer(frame[name]):
-            continue
-        agreeing = sum(_agree(codes[name], codes[other]) for other in varying if other != name)
-        if agreeing >= max(2, SHARE_OF_COLUMNS * (len(varying) - 1)):
-            found.append((n_levels[name], name))
-    return [name for _, name in sorted(found, reverse=True)]
+def torn_groups(train: pd.DataFrame, test: pd.DataFrame, labels: Array) -> dict[str, int]:
+    """Columns whose rows belong together, for test holds other values of them (persons, shops), and how many train rows
+    share one with another fold. train, test: features; labels: (n,), the fold of each train row."""
+    found = {}
+    for name in map(str, train):
+        if _is_text_or_integer(train[name]) and _is_text_or_integer(test[name]):
+            cells, others = train[name].astype(str), test[name].astype(str)
+            if may_group(cells) and is_unshared(cells, others) and not runs_on(cells.to_frame(), others.to_frame()):
+                found[name] = int(_torn(_hashes(cells.to_frame())[:, 0], labels).sum())
+    return {name: n for name, n in found.items() if n}
 
 
 def _hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
@@ -75,18 +68,5 @@ def _n_near(hashes: NDArray[np.uint64], labels: Array) -> int:
 def _is_text_or_integer(cells: pd.Series) -> bool:
     if not pd.api.types.is_numeric_dtype(cells):
         return True
-    numbers = cells.to_numpy(dtype=np.float64)
+    numbers = cells.dropna().to_numpy(dtype=np.float64)
     return bool((numbers == np.round(numbers)).all())
-
-
-def _agree(groups: Array, codes: Array) -> bool:
-    """Whether two rows of a group agree in a column far more often than any two rows do."""
-    within = _n_pairs(groups * (codes.max() + 2) + codes + 1) / max(_n_pairs(groups), 1)
-    between = _n_pairs(codes) / _n_pairs(np.zeros_like(codes))
-    return within >= AGREES and within - between >= APART
-
-
-def _n_pairs(codes: Array) -> int:
-    """Pairs of rows with the same code."""
-    counts = np.unique(codes, return_counts=True)[1]
-    return int((counts * (counts - 1)).sum())

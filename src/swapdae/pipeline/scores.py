@@ -54,9 +54,16 @@ def score_table(run: Run, scores: Scores) -> str:
         rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
     numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
     rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
+    rows = _known(rows)
     n = scores["rows_left_out"]
     note = f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if n else ""
     return markdown_table(rows) + note
+
+
+def _known(rows: list[list[str]]) -> list[list[str]]:
+    """Without columns in which nothing is known."""
+    columns = [column for column in zip(*rows, strict=True) if set(column[1:]) - {"-", ""}]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _text(value: float | None, digits: int) -> str:

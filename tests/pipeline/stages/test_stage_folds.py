@@ -202,6 +202,19 @@ def test_rows_alike_that_folds_tear_apart_are_told_with_advice(run: Run) -> None
     assert grouped.report("folds").metrics["warnings"] == []
 
 
+def test_groups_that_folds_tear_apart_are_told_of(run: Run) -> None:
+    order = np.random.default_rng(0).permutation(300)
+    for file, persons in (("train.csv", order // 3 * 2), ("test.csv", np.arange(120) // 3 * 2 + 1)):
+        frame = pd.read_csv(run.input / file)
+        frame.assign(person=persons[: len(frame)]).to_csv(run.input / file, index=False)
+    make(run, "folds")
+    (line,) = run.report("folds").metrics["warnings"]
+    assert "share 'person' with a row of another fold" in line and "folds.by = 'person'" in line
+    grouped = folded(run, kind="group", by="person")
+    make(grouped, "folds")
+    assert grouped.report("folds").metrics["warnings"] == []
+
+
 def test_folds_that_cannot_be_drawn_stop_the_first_stage(run: Run) -> None:
     with pytest.raises(UserError, match=r"train\.csv: no column 'person'; name the right one as folds\.by"):
         make(folded(run, kind="group", by="person"), "download")

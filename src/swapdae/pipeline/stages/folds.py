@@ -6,7 +6,7 @@ from swapdae.base.files import write_bytes
 from swapdae.competition.csv_file import write_csv
 from swapdae.competition.download import folds_file_hash
 from swapdae.competition.fold_rows import Folds
-from swapdae.competition.torn import torn_duplicates, torn_near_duplicates
+from swapdae.competition.torn import torn_duplicates, torn_groups, torn_near_duplicates
 from swapdae.pipeline.data import FOLDS_CSV, Data
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -60,7 +60,8 @@ def _left_out(folds: Folds) -> list[str]:
 
 
 def _warnings(data: Data) -> list[str]:
-    """Of rows that are alike and lie in several folds. Folds in time part them as test rows are parted from train."""
+    """Of rows that are alike or of one group, and lie in several folds. Folds in time part them as test is parted from
+    train."""
     if data.folds.times is not None:
         return []
     train, labels, found = data.table.train, data.folds.labels, []
@@ -69,6 +70,12 @@ def _warnings(data: Data) -> list[str]:
         found.append(f"{n} train rows equal a row of another fold in every feature; {advice}")
     if n := torn_near_duplicates(train, labels):
         found.append(f"{n} train rows equal a row of another fold in all features but one; {advice}")
+    if data.folds.groups is None:
+        found += [
+            f"{n} train rows share '{name}' with a row of another fold, and test holds other values of it; "
+            f"if they belong together: folds.kind = 'group', folds.by = '{name}'"
+            for name, n in torn_groups(train, data.table.test, labels).items()
+        ]
     return found
 
 
