@@ -6,24 +6,25 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-MISSING = ("", "NA", "nan", "NaN")
+from swapdae.competition.dates import are_iso_dates
+from swapdae.competition.kinds import is_free_text, missing_numbers
+
 ID_NAME = re.compile(r"^(?i:id|key|index|row_?names?|row_?id|unnamed.*)$|[_ .](?i:id)$|[a-z]I[dD]$")
 CODE_WORDS = "code|cd|type|kind|class|region|zone|state|zip|month|weekday|wday|dow|group"
 CODE_NAME = re.compile(rf"(?i)(^|[_. ])({CODE_WORDS})($|[_. \d])")
 TIME_NAME = re.compile(r"(?i)(^|[_. ])(year|yr|date|time|timestamp|day|week|month|quarter|hour|period|t)($|[_. \d])")
 MANY_LEVELS = 60  # a code of more levels is left a number
-FREE_TEXT_ROWS = 1000  # as competition.table refuses it
 
 
 def is_number(cells: pd.Series) -> bool:
     """Whether every cell that is not missing is a number, and there is one."""
-    there = cells[~cells.isin(MISSING)]
+    there = cells[~missing_numbers(cells)]
     return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())
 
 
 def is_integer(cells: pd.Series) -> bool:
     """Whether every cell that is not missing is an integer, written as "3" or as "3.0"."""
-    there = cells[~cells.isin(MISSING)]
+    there = cells[~missing_numbers(cells)]
     return len(there) > 0 and bool(there.str.fullmatch(r"[+-]?\d+(\.0)?").all())
 
 
@@ -51,20 +52,20 @@ def unused(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
             found[str(name)] = "constant in train"
         elif n_levels == len(cells) and is_integer(cells) and ID_NAME.search(str(name)):
             found[str(name)] = "an identifier: different in every row"
-        elif len(cells) > FREE_TEXT_ROWS and n_levels > len(cells) / 2 and _is_text(cells, test[name]):
+        elif is_free_text(cells) and _is_text(cells, test[name]):
             found[str(name)] = "an identifier or free text: mostly different values"
     return found
 
 
 def _is_text(train: pd.Series, test: pd.Series) -> bool:
-    return not (is_number(train) and is_number(test)) and not is_date(train)
+    return not (is_number(train) and is_number(test)) and not are_iso_dates(train)
 
 
 def codes(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
     """Integers that stand for categories, and why: named as a code, or few and large as area codes are."""
     found = {}
     for name, cells in train.items():
-        levels = cells[~cells.isin(MISSING)].unique()
+        levels = cells[~missing_numbers(cells)].unique()
         if not 3 <= len(levels) <= MANY_LEVELS or not (is_integer(cells) and is_integer(test[name])):
             continue
         if CODE_NAME.search(str(name)):
@@ -72,12 +73,6 @@ def codes(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
         elif len(levels) <= 12 and pd.to_numeric(pd.Series(levels)).min() >= 100:
             found[str(name)] = f"{len(levels)} large integers"
     return found
-
-
-def is_date(cells: pd.Series) -> bool:
-    """Whether every cell that is there starts as an ISO date does."""
-    there = cells[cells != ""]
-    return len(there) > 0 and bool(there.str.match(r"\d{4}-\d{2}-\d{2}([T ].*)?$").all())
 
 
 def runs_on(train: pd.DataFrame, test: pd.DataFrame) -> list[str]:
@@ -88,7 +83,7 @@ def runs_on(train: pd.DataFrame, test: pd.DataFrame) -> list[str]:
             continue
         if may_group(cells) and not TIME_NAME.search(str(name)):
             continue  # numbers given one after the other, as to persons or orders
-        if is_date(cells) and is_date(test[name]):
+        if are_iso_dates(cells) and are_iso_dates(test[name]):
             later = cells.max() <= test[name].min()
         elif is_number(cells) and is_number(test[name]):
             later = pd.to_numeric(cells).max() <= pd.to_numeric(test[name]).min()
@@ -122,7 +117,7 @@ def is_unshared(train: pd.Series, test: pd.Series) -> bool:
 def may_group(cells: pd.Series) -> bool:
     """Whether its values are names or integers, many, and most of them of several rows."""
     several = 20 <= cells.nunique() <= len(cells) / 1.5
-    return several and not is_date(cells) and (is_integer(cells) or not is_number(cells))
+    return several and not are_iso_dates(cells) and (is_integer(cells) or not is_number(cells))
 
 
 def _agreement(train: pd.DataFrame, name: str) -> float:
