@@ -84,9 +84,15 @@ def test_features_do_not_depend_on_the_batch() -> None:
 
 
 def interrupted_at(
-    monkeypatch: pytest.MonkeyPatch, steps: list[int], wanted: DaeConfig, work: Path, number: int = signal.SIGINT
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[int],
+    wanted: DaeConfig,
+    work: Path,
+    number: int = signal.SIGINT,
+    rows: Codes | None = None,
 ) -> tuple[Autoencoder, list[Epoch]]:
     """Network and log of a training that a signal ends in each of `steps`, counted by calls, and that is resumed."""
+    rows = codes(50) if rows is None else rows
     for step in [*steps, None]:
         calls = itertools.count()
 
@@ -97,7 +103,7 @@ def interrupted_at(
 
         monkeypatch.setattr(training, "learning_rate", rate)
         with pytest.raises(KeyboardInterrupt) if step is not None else nullcontext():
-            found = fit_autoencoder(codes(50), LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False)
+            found = fit_autoencoder(rows, LAYOUT, wanted, seed=1, device=CPU, work=work, show_progress=False)
     monkeypatch.undo()
     return found
 
@@ -259,13 +265,29 @@ def test_weights_that_an_epochs_last_step_ruined_are_not_kept(monkeypatch: pytes
     assert max(epoch.loss for epoch in log) < 1.2 * log[0].loss  # not the thousands that those weights would give
 
 
-def test_rows_far_from_all_others_end_no_training(caplog: pytest.LogCaptureFixture) -> None:
+def with_far_rows() -> Codes:
     """Three rows of a column that is 0 else: a batch with them costs far more than any other, at whatever rate."""
     rows = codes(400)
     rows.x_num[:, -1] = 0
     rows.x_num[[20, 120, 220], -1] = 200.0
-    _, log = fit_autoencoder(rows, LAYOUT, config(20, batch_size=8), seed=0, device=CPU, show_progress=False)
-    assert len(log) == 20 and any("rows far from the others" in record.message for record in caplog.records)
+    return rows
+
+
+def test_rows_far_from_all_others_end_no_training_and_lower_no_rate(caplog: pytest.LogCaptureFixture) -> None:
+    wanted = config(20, batch_size=8)
+    _, log = fit_autoencoder(with_far_rows(), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    assert sum("rows far from the others" in record.message for record in caplog.records) == 1
+    _, calm = fit_autoencoder(codes(400), LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    assert [epoch.learning_rate for epoch in log[-10:]] == [epoch.learning_rate for epoch in calm[-10:]]
+    assert all(epoch.rolled_back_at is None for epoch in log)
+
+
+@pytest.mark.parametrize("steps", [[10], [70, 30], [120, 55]])
+def test_far_rows_are_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]) -> None:
+    wanted, rows = config(8, batch_size=8), with_far_rows()
+    whole, log = fit_autoencoder(rows, LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
+    resumed, again = interrupted_at(monkeypatch, steps, wanted, tmp_path, rows=rows)
+    assert same_weights(whole, resumed) and [epoch.loss for epoch in again] == [epoch.loss for epoch in log]
 
 
 @pytest.mark.parametrize("rate", [1e6, 1e30])

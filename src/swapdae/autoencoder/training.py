@@ -112,6 +112,7 @@ class Training:
         if not progress.is_of_its_rows(self._n_steps, loss):
             return True
         logger.warning("the autoencoder's loss is %.3g there again: rows far from the others, not the rate", loss)
+        progress.rolled_back_at = None  # so that the rate is that of its schedule again
         return False
 
     @property
@@ -131,7 +132,7 @@ class Training:
         progress.log.append(Epoch(*epoch, progress.rolled_back_at, self._mask_auc))
         progress.begin_epoch()
         bar.update(bar.task_ids[0], loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
-        if self._start is not None:
+        if progress.rolled_back_at is None:
             self._start = self._step.copy()
 
     def _roll_back(self, loss: float, rate: float) -> None:
@@ -139,10 +140,9 @@ class Training:
         progress, step = self.progress, self._n_steps
         found = f"loss is {loss:.3g} in step {step} (epoch {len(progress.log) + 1}) at learning rate {rate:.2g}"
         if self._start is None:
-            raise FloatingPointError(
-                f"the autoencoder's {found}, a tenth of its schedule since step {progress.rolled_back_at}; "
-                "lower training.learning_rate"
-            )
+            since = progress.rolled_back_at
+            lowered = "again in this epoch" if since is None else f"a tenth of its schedule since step {since}"
+            raise FloatingPointError(f"the autoencoder's {found}, {lowered}; lower training.learning_rate")
         logger.warning("the autoencoder's %s: back to the start of the epoch, on at a tenth of the rate", found)
         self._step.restore(self._start)
         self._start = None
@@ -164,7 +164,8 @@ class Training:
         header, start = load_checkpoint(checkpoint, self._step.restore, self._identity())
         self.progress = Progress.of(header["progress"])
         self._unchecked = torch.tensor(self.progress.unchecked, device=self._device.device)
-        self._start = None if self.progress.rolled_back_at is not None else start or self._step.copy()
+        gone_back = self.progress.rolled_back_at is not None or (self.progress.done and start is None)
+        self._start = None if gone_back else start or self._step.copy()
 
     def _save(self) -> None:
         self._tick()
