@@ -42,7 +42,6 @@ from textbook import Textbook
 
 PUBLISHED = DaeConfig.model_validate(
     {
-        "numerical": "standard",
         "body": {"kind": "transformer"},
         "noise": {"per": "one_hot", "donor": "row", "categorical": 0.9, "numerical": 0.25},
         "loss": {"categories": "binary", "mask": 2},
