@@ -22,7 +22,7 @@ from swapdae.autoencoder import training
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.autoencoder.fit import fit_autoencoder, read_features
 from swapdae.autoencoder.network import Autoencoder
-from swapdae.autoencoder.progress import Epoch
+from swapdae.autoencoder.progress import Epoch, Progress
 from swapdae.autoencoder.training import learning_rate
 from swapdae.base.device import Device, resolve_device
 from swapdae.base.errors import UserError
@@ -288,6 +288,33 @@ def test_far_rows_are_resumed_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mon
     whole, log = fit_autoencoder(rows, LAYOUT, wanted, seed=1, device=CPU, show_progress=False)
     resumed, again = interrupted_at(monkeypatch, steps, wanted, tmp_path, rows=rows)
     assert same_weights(whole, resumed) and [epoch.loss for epoch in again] == [epoch.loss for epoch in log]
+    assert progress(tmp_path)["alarm"] < np.inf, "else there was nothing to resume from"
+
+
+def test_a_second_alarm_in_an_epoch_ends_the_run_resumed_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch's start has been gone back to, and a checkpoint from its middle is no start in its place."""
+    forgive, after = Progress.forgive, itertools.count()
+    forgiven: list[float] = []
+
+    def noted(self: Progress, loss: float) -> None:
+        forgiven.append(loss)
+        forgive(self, loss)
+
+    def rate(*arguments: Any) -> float:
+        calls = next(after) if forgiven else 0
+        if calls == 5:
+            signal.raise_signal(signal.SIGINT)
+        return math.nan if calls > 10 else learning_rate(*arguments)
+
+    monkeypatch.setattr(Progress, "forgive", noted)
+    monkeypatch.setattr(training, "learning_rate", rate)
+    wanted = config(8, batch_size=2)
+    for ending, message in ((KeyboardInterrupt, None), (FloatingPointError, "again in this epoch")):
+        with pytest.raises(ending, match=message):
+            fit_autoencoder(with_far_rows(), LAYOUT, wanted, seed=1, device=CPU, work=tmp_path, show_progress=False)
+    assert len(forgiven) == 1
 
 
 @pytest.mark.parametrize("rate", [1e6, 1e30])

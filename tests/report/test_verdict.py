@@ -29,6 +29,16 @@ def test_features_that_add_nothing_are_said_to_add_nothing(regression: StageResu
     assert "add nothing that can be told from noise" in judged(regression, 50.0)
 
 
+def test_rows_that_no_fold_predicts_are_left_out(regression: StageResults) -> None:
+    assert regression.table is not None and regression.folds is not None
+    some = np.arange(len(regression.folds)) < 40
+    folds = np.where(some, -1, regression.folds)
+    part = replace(regression, folds=folds)
+    y = regression.table.y
+    blank = np.where(some, np.nan, y)
+    assert "nan" not in judged(replace(part, table=replace(regression.table, y=blank)), 0.5)
+
+
 @pytest.mark.parametrize(
     ("features", "said"), [(("raw", "raw"), "No head reads"), (("dae", "dae"), "Every head reads")]
 )

@@ -77,11 +77,13 @@ class Progress:
 
     def is_of_its_rows(self, step: int, loss: float) -> bool:
         """Whether the step that it went back for costs the same again at a tenth of the rate. Then its rows are far
-        from all others, and no rate would help; from now on, a loss up to EXPLODED times theirs is no alarm."""
-        same = step == self.rolled_back_at and math.isfinite(loss) and self.alarm / SAME < loss < self.alarm * SAME
-        if same:
-            self.first = EXPLODED * loss
-        return same
+        from all others, and no rate would help."""
+        return step == self.rolled_back_at and math.isfinite(loss) and self.alarm / SAME < loss < self.alarm * SAME
+
+    def forgive(self, loss: float) -> None:
+        """Take the alarm for a false one: the rate is that of its schedule again, and a loss up to EXPLODED times this
+        one is no alarm from now on."""
+        self.first, self.rolled_back_at = EXPLODED * loss, None
 
     def begin_epoch(self) -> None:
         """To the epoch's start, whose number is that of the epochs in the log."""

@@ -112,7 +112,7 @@ class Training:
         if not progress.is_of_its_rows(self._n_steps, loss):
             return True
         logger.warning("the autoencoder's loss is %.3g there again: rows far from the others, not the rate", loss)
-        progress.rolled_back_at = None  # so that the rate is that of its schedule again
+        progress.forgive(loss)
         return False
 
     @property

@@ -19,7 +19,7 @@ def gain_of(
     """By how much the metric's score of the cross-fitted least-squares blend rises with the heads that are `added`.
 
     Mean of the paired differences over folds, and its 95% interval. added: (n_heads,), neither none nor all.
-    oofs: (n_heads, n) or (n_heads, n, n_classes). folds: (n,), no -1. row_weights: (n,).
+    oofs: (n_heads, n) or (n_heads, n, n_classes). folds: (n,), -1 for rows that none predicts. row_weights: (n,).
     """
     without, with_all = (
         fold_values(metric, y, cross_fitted_blend(chosen, y, folds, nnls_weights, row_weights), folds, row_weights)

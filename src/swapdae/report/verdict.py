@@ -18,10 +18,9 @@ def verdict(found: StageResults) -> str:
         return "No head reads the autoencoder's features."
     if readers.all():
         return "Every head reads the autoencoder's features; with one on raw columns this line would say what they add."
-    rows, table, metric = found.predicted, found.table, found.competition.metric_of
-    oofs = np.stack([found.oofs[name][rows] for name in heads])
-    weights = None if table.weights is None else table.weights[rows]
-    mean, low, high = gain_of(readers, oofs, table.y[rows], found.folds[rows], metric, weights)
+    table, metric = found.table, found.competition.metric_of
+    oofs = np.stack([found.oofs[name] for name in heads])
+    mean, low, high = gain_of(readers, oofs, table.y, found.folds, metric, table.weights)
     change, *ends = metric.value_of(mean), *sorted((metric.value_of(low), metric.value_of(high)))
     figures = f"{change:+.5f} {found.metric} in the blend, 95% interval over folds {ends[0]:+.5f} to {ends[1]:+.5f}"
     if low > 0:
