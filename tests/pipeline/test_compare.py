@@ -44,6 +44,9 @@ def test_what_cannot_be_compared_is_refused(run: Run) -> None:
     with pytest.raises(UserError, match="different competitions cannot be compared: elsewhere, synthetic"):
         compare([run, other])
     other = replace(run, experiment=run.experiment.model_copy(update={"name": "other"}))
+    mine = run.competition.model_copy(update={"metric_sha256": "0" * 64})
+    with pytest.raises(UserError, match="different competitions"):  # two metrics of one's own, both named "mine"
+        compare([run, replace(other, competition=mine)])
     with pytest.raises(UserError, match="stage blend has not run"):
         compare([run, other])
 

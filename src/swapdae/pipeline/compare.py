@@ -72,7 +72,7 @@ def _judged(run: Run) -> tuple[str, ...]:
     """What experiments must have in common: a table, what is predicted, and how that is judged."""
     competition, file = run.competition, run.input / run.competition.files.train
     train = sha256_of(file) if file.is_file() else competition.name
-    return train, competition.id, competition.target, competition.metric
+    return train, competition.id, competition.target, competition.metric_key
 
 
 def _labels(run: Run) -> Array:
