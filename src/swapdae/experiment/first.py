@@ -58,6 +58,7 @@ def _heads(size: Size) -> dict[str, Any]:
     lightgbm = {"num_leaves": 31, "min_child_samples": leaf, "cat_smooth": 20.0, "cat_l2": 20.0, **refit}
     xgboost = {"max_depth": 5, "min_child_weight": 5.0, "learning_rate": rate, "patience": 100, **refit}
     catboost = {"depth": 6, "learning_rate": rate, "l2_leaf_reg": 3.0, "rsm": 0.6, "one_hot_max_size": 8}
+    catboost |= {"od_wait": 100, **refit}
     return {
         "ridge_raw": {"kind": "ridge", "trials": 8},
         "ridge_dae": {"kind": "ridge", "features": "dae", "trials": 5},
