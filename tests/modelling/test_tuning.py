@@ -272,3 +272,10 @@ def test_importances_name_what_matters_and_leave_the_file_as_it_is(searched: Pat
 def test_few_trials_have_no_importances(searched: Path) -> None:
     assert importances(searched, 8, seed=0) != {}
     assert importances(searched, 7, seed=0) == {}
+
+
+def test_a_head_without_a_space_is_refused(tmp_path: Path) -> None:
+    head = replace(_head(), space=None)
+    with pytest.raises(ValueError, match=f"{head.kind} has nothing to tune"):
+        _tune(tmp_path / "t.db", head=head)
+    assert not (tmp_path / "t.db").exists()
