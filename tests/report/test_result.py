@@ -49,6 +49,11 @@ def test_headline_says_what_to_do_next(
     assert said in found.next_step and found.command == command
 
 
+def test_headline_says_what_the_autoencoder_adds(regression: StageResults) -> None:
+    assert headline(regression).verdict == "The autoencoder helps the blend."
+    assert headline(replace(regression, states={})).verdict == ""
+
+
 def test_stale_and_drifted_stages_are_named(regression: StageResults) -> None:
     text = section(regression).text
     assert text[1].startswith("Stale") and text[1].endswith(": heads/ridge_dae.")
