@@ -106,6 +106,41 @@ def test_a_head_that_is_the_same_ridge_is_not_fitted_again(run: Run) -> None:
     assert not list(run.paths.oof("tiny").rglob("*untrained*")), "they are gone with the scratch directory"
 
 
+@pytest.mark.parametrize(
+    ("task", "metric", "labels"),
+    [
+        ("binary", "f1", ("no", "yes")),
+        ("binary", "brier", ("no", "yes")),
+        ("multiclass", "map:2", ("low", "mid", "top")),
+        ("regression", "kappa_quadratic", ("1", "2", "3")),
+        ("regression", "rmsle", ("1", "10", "100")),
+    ],
+)
+def test_metrics_of_labels_ranks_and_logarithms(run: Run, task: str, metric: str, labels: tuple[str, ...]) -> None:
+    run = of_product(run, task, metric, labels)
+    (report,) = make(run, "worth")
+    found, name = report.metrics, run.competition.metric
+    assert run.competition.metric_of.value_of(found["blend"]["mean"]) > 0 and f" {name} (" in found["sentence"]
+    assert found["blend"]["with"] == run.report("blend").metrics["cross_fitted"]
+    assert found["ridge"]["raw"] == run.report("heads/ridge_raw").metrics[name]
+
+
+def test_rows_count_by_their_weights_and_repeats_as_one_draw(run: Run) -> None:
+    run = of_product(run, "regression", "rmse", folds="\ncount = 3\nrepeats = 2\n[columns]\nweight = 'w'\n")
+    weights, file = np.random.default_rng(0).uniform(0.1, 3, 900), run.input / "train.csv"
+    pd.read_csv(file).assign(w=weights).to_csv(file, index=False)
+    found = make(run, "worth")[0].metrics
+    y, labels = run.data.table.y, run.data.folds.labels
+    oofs = [run.array("heads/ridge_raw", "oof.npy"), run.array("heads/ridge_dae", "oof.npy")]
+    assert found["ridge"]["raw"] == pytest.approx(np.sqrt(np.average((oofs[0] - y) ** 2, weights=weights)))
+    both = run.array("blend", "oof_cross_fitted.npy")
+    rmse = [
+        [np.sqrt(np.average(((oof - y) ** 2)[labels == k], weights=weights[labels == k])) for k in range(3)]
+        for oof in (oofs[0], both)
+    ]
+    assert found["blend"]["mean"] == pytest.approx(np.mean(rmse[1]) - np.mean(rmse[0]))
+
+
 def test_probabilities_of_classes_and_rows_left_out_in_time(run: Run) -> None:
     run = of_product(run, "multiclass", "logloss", ("low", "mid", "top"), BY_TIME)
     (report,) = make(run, "worth")

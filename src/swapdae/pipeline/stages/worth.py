@@ -13,7 +13,6 @@ from swapdae.heads import HEADS
 from swapdae.modelling.features import FloatArray, LoadedFeatures
 from swapdae.modelling.worth import Change, Judge, sentence
 from swapdae.pipeline.feature_store import FeatureStore, write_npy
-from swapdae.pipeline.head_inputs import own_hash
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
@@ -25,19 +24,17 @@ Array = NDArray[Any]
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
-    """None where no head reads the autoencoder."""
+    """None where no head reads the autoencoder. Its configuration, which decides the untrained features too, is in the
+    key of the stage dae."""
     if not run.experiment.uses_dae:
         return []
     config = {
-        "dae": run.experiment.dae.decisive(),
         "seed": run.experiment.seed,
         "folds": run.competition.folds.model_dump(mode="json"),
         "metric": run.competition.metric_key,
         "ridge": HEADS["ridge"].params().model_dump(mode="json"),
         "heads": list(run.experiment.heads),
     }
-    if "own" in run.experiment.dae.reads:
-        config["own"] = own_hash(run, "dae.reads")
     return [
         Stage(
             NAME,
