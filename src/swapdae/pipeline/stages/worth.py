@@ -20,6 +20,7 @@ from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "worth"
+VIEWS = {"raw": "raw", "trained": "dae"}  # that ridge reads; the untrained features are none of a run's views
 Array = NDArray[Any]
 
 
@@ -49,74 +50,67 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     data, metric = run.data, run.competition.metric_of
     judge = Judge(metric, data.table.y, data.folds.labels, data.table.weights)
-    blend, without = _blend(run, judge)
-    ridge = _Ridge(run)
-    raw, trained = ridge.oof("raw"), ridge.oof("dae")
-    untrained = ridge.fitted(untrained_features(run, scratch.work / "untrained.npy"), "untrained")
-    values = {"raw": judge.value(raw), "untrained": judge.value(untrained), "trained": judge.value(trained)}
-    training = judge.change(untrained, trained)
+    blend, blends = _blend(run, judge)
+    oofs, seconds = _ridge(run, scratch.work / "untrained.npy")
+    values = {name: judge.value(oof) for name, oof in oofs.items()}
+    training = judge.change(oofs["untrained"], oofs["trained"])
     said = sentence(metric, blend, values, training)
     run.say(f"{NAME}: {said}")
     return {
         "device": run.device_text(),
         "sentence": said,
-        "blend": None if blend is None else {"without": without, "with": _whole(run), **asdict(blend)},
+        "blend": None if blend is None else {**blends, **asdict(blend)},
         "ridge": values,
-        "network": asdict(judge.change(raw, untrained)),
+        "network": asdict(judge.change(oofs["raw"], oofs["untrained"])),
         "training": asdict(training),
-        "both": asdict(judge.change(raw, trained)),
-        "ridge_seconds": ridge.seconds,
+        "both": asdict(judge.change(oofs["raw"], oofs["trained"])),
+        "ridge_seconds": seconds,
     }
 
 
-def _whole(run: Run) -> float:
-    """The metric of the cross-fitted blend of all heads."""
-    value: float = run.report("blend").metrics["cross_fitted"]
-    return value
-
-
-def _blend(run: Run, judge: Judge) -> tuple[Change | None, float | None]:
+def _blend(run: Run, judge: Judge) -> tuple[Change | None, dict[str, float]]:
     """From the blend of the heads that do not read the autoencoder to that of all, both cross-fitted, each by its
-    better method; and the metric of the first. None where all heads read it."""
+    better method; and the metric of both. None where all heads read it."""
     from swapdae.modelling.blend import fit_blend
 
-    heads = run.experiment.heads
-    others = [name for name, head in heads.items() if not {"dae", "dae_selected"} & set(head.features)]
+    others = [name for name, head in run.experiment.heads.items() if not head.uses_dae]
     if not others:
-        return None, None
+        return None, {}
     oofs = [run.array(f"heads/{name}", "oof.npy") for name in others]
     blend = fit_blend(oofs, judge.y, judge.folds, judge.metric, judge.weights)
     change = judge.change(blend.oof_cross_fitted, run.array("blend", "oof_cross_fitted.npy"))
-    return change, judge.metric.value_of(blend.score_cross_fitted)
+    without = judge.metric.value_of(blend.score_cross_fitted)
+    return change, {"without": without, "with": run.report("blend").metrics["cross_fitted"]}
 
 
-class _Ridge:
-    """Ridge with its default parameters, out of fold. seconds: of each that was fitted here; a head that is the same is
-    not fitted again."""
+def _ridge(run: Run, file: Path) -> tuple[dict[str, Array], dict[str, float]]:
+    """Out-of-fold predictions of ridge with its default parameters, by what it reads; and the seconds of each that is
+    fitted here. file: where the untrained features lie meanwhile."""
+    from swapdae.modelling.cross_fit import cross_fit
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._params = run, HEADS["ridge"].params()
-        self.seconds: dict[str, float] = {}
+    ridge, store = HEADS["ridge"], FeatureStore(run)
+    make, problem = ridge.factory(ridge.params(), run.experiment.seed), replace(store.problem(["raw"]), n_test=0)
+    oofs, seconds = _fitted_ridges(run), dict[str, float]()
+    for name in ("raw", "untrained", "trained"):
+        if name not in oofs:
+            started = time.perf_counter()
+            features = untrained_features(run, file) if name == "untrained" else store.view(VIEWS[name])
+            fitted = cross_fit(replace(problem, features=features), make, name=f"ridge, {name}", with_test=False)
+            oofs[name], seconds[name] = fitted.oof, round(time.perf_counter() - started, 3)
+    return oofs, seconds
 
-    def oof(self, view: str) -> Array:
-        """On one view."""
-        for name, head in self._run.experiment.heads.items():
-            if (head.kind, head.features, head.class_weight) == ("ridge", (view,), None):
-                params = self._run.report(f"heads/{name}").metrics["params"]
-                if params == self._params.model_dump(mode="json"):
-                    return self._run.array(f"heads/{name}", "oof.npy")
-        return self.fitted(FeatureStore(self._run).view(view), view)
 
-    def fitted(self, features: Any, name: str) -> Array:
-        """On any features of the train rows."""
-        from swapdae.modelling.cross_fit import cross_fit
-
-        started = time.perf_counter()
-        problem = replace(FeatureStore(self._run).problem(["raw"]), features=features, n_test=0)
-        make = HEADS["ridge"].factory(self._params, self._run.experiment.seed)
-        oof = cross_fit(problem, make, name=f"ridge on {name}", with_test=False).oof
-        self.seconds[name] = round(time.perf_counter() - started, 3)
-        return oof
+def _fitted_ridges(run: Run) -> dict[str, Array]:
+    """Of the heads that are the same ridge."""
+    params = HEADS["ridge"].params().model_dump(mode="json")
+    names = {
+        what: name
+        for name, head in run.experiment.heads.items()
+        for what, view in VIEWS.items()
+        if (head.kind, head.features, head.class_weight) == ("ridge", (view,), None)
+        and run.report(f"heads/{name}").metrics["params"] == params
+    }
+    return {what: run.array(f"heads/{name}", "oof.npy") for what, name in names.items()}
 
 
 def untrained_features(run: Run, file: Path) -> LoadedFeatures:
