@@ -28,6 +28,7 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
         Revision(3, "ridge searches its penalty on a grid"),
     ),
     "blend": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
+    "worth": (Revision(1, "the first"),),
     "score": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "submit": (Revision(1, "a CSV is known by its sha256"),),
     "report": (Revision(1, "keys of upstream reports"),),
