@@ -20,6 +20,9 @@ from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
 
 
+JOINED = ("dae", "blend", "submit")  # stages for all of several targets; each target has a folder beside them
+
+
 @dataclass(frozen=True)
 class Run:
     """device: where networks are trained. force: remake the stages that are named. strict: remake what other code or
@@ -47,6 +50,8 @@ class Run:
 
     def for_target(self, target: str) -> "Run":
         """The run for one of several targets; what it makes lies in oof/<experiment>/<target>."""
+        if target in JOINED:
+            raise UserError(f"target '{target}' has the name of a stage; give the column another in all files")
         named = self.experiment.model_copy(update={"name": f"{self.experiment.name}/{target}"})
         return replace(self, experiment=named, competition=self.competition.for_target(target))
 
@@ -62,9 +67,15 @@ class Run:
         """Where the competition's CSVs lie."""
         return self.paths.input(self.competition.name)
 
+    @property
+    def shares_dae(self) -> bool:
+        """Whether several targets have one autoencoder: one of all rows sees no target."""
+        return bool(self.competition.targets) and self.experiment.dae.scope == "transductive"
+
     def directory(self, stage: str) -> Path:
         """Where a stage's output lies."""
-        return self.paths.stage(self.experiment.name, stage)
+        name = self.experiment.name
+        return self.paths.stage(name.partition("/")[0] if stage == "dae" and self.shares_dae else name, stage)
 
     @cached_property
     def own(self) -> OwnFeatures | None:

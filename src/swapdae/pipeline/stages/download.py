@@ -14,12 +14,14 @@ NAME = "download"
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
     fields = {"id", "target", "targets", "task", "columns", "files"}
+    target = {"target": run.competition.target} if run.competition.targets else {}  # all else is shared by several
     return [
         Stage(
             NAME,
             lambda scratch: _body(run),
             config={
-                "competition": run.competition.model_dump(mode="json", include=fields),
+                "competition": run.competition.model_dump(mode="json", include=fields - set(target)),
+                **target,
                 **_fold_column(run),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
