@@ -183,3 +183,23 @@ def test_a_sample_of_several_targets_names_them() -> None:
     guess = guess_competition(train, test, cells(x=None, z="0", y="0")[["key", "z", "y"]], {})
     assert guess.values["target"] == ["z", "y"] and guess.values["task"] == "regression"
     assert kinds(guess)["drop"] == ["w"] and "target, too: y" in "\n".join(guess.reasons)
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "shown", "expected"),
+    [
+        (some(0, 1), some(1, 0), "0.5", ("binary", "auc")),
+        (some("a", "b"), some("c", "d", "e"), "a", ("multiclass", "accuracy")),
+        (some("a", "b"), some("c", "d", "e"), "0", ("multiclass", "logloss")),
+        (some(0, 1), np.linspace(2, 3, N), "0", ("regression", "rmse")),
+    ],
+)
+def test_one_task_serves_every_target(z: Any, y: Any, shown: str, expected: tuple[str, str]) -> None:
+    guess = guess_competition(cells(z=z, y=y), cells(y=None), cells(x=None, z=shown, y=shown)[["key", "z", "y"]], {})
+    assert (guess.values["task"], guess.values["metric"]) == expected
+
+
+def test_a_class_with_one_row_is_found_in_any_target() -> None:
+    train = cells(z=some("a", "b"), y=["once", *some("c", "d", n=N - 1)])
+    with pytest.raises(UserError, match="class 'once' has one train row"):
+        guess_competition(train, cells(y=None), cells(x=None, z="a", y="c")[["key", "z", "y"]], {})

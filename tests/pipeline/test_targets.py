@@ -79,6 +79,22 @@ def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeKagg
         yield fake
 
 
+def test_several_targets_of_classes(two: Run) -> None:
+    """A sample holds one column of labels for each."""
+    for name in ("train", "sample_submission"):
+        file = two.input / f"{name}.csv"
+        cells = pd.read_csv(file)
+        low, high = (cells[target] < 0 for target in ("target", "opposite"))
+        grades = np.where(cells["x0"] > 1, "far", np.where(low, "low", "high")) if name == "train" else "low"
+        cells.assign(target=grades, opposite=np.where(high, "no", "yes")).to_csv(file, index=False)
+    values = two.competition.model_dump() | {"target": ["opposite", "target"], "task": "multiclass"}
+    run = replace(two, competition=Competition.model_validate(values | {"metric": "accuracy"}))
+    run_kinds(run, UP_TO_BLEND)
+    joined = pd.read_csv(run.paths.submission("tiny"))
+    assert set(joined["target"]) == {"far", "low", "high"} and set(joined["opposite"]) == {"no", "yes"}
+    assert min(scores_of(part)["blend"]["oof_cross_fitted"] for part in run.parts) > 0.6
+
+
 SUBMIT = [kind for kind in KINDS if kind.name == "submit"]
 
 

@@ -207,8 +207,6 @@ class Competition(StrictModel):
     def _targets_are_several(self) -> Self:
         if self.targets and (len(set(self.targets)) < max(2, len(self.targets)) or self.id in self.targets):
             raise ValueError("target: a list names two or more columns, each once, and not the id")
-        if self.targets and self.task == "multiclass":
-            raise ValueError("target: a list is for 'regression' and 'binary'; 'multiclass' takes one target")
         if self.targets and self.target and self.target not in self.targets:
             raise ValueError(f"target '{self.target}' is none of {', '.join(self.targets)}")
         return self

@@ -50,7 +50,7 @@ def guess_competition(
     guess.values["host"] = "none"
     _id(guess, sample, told.get("id"))
     _target(guess, sample, told.get("target"))
-    labels = sorted(set(guess.train[guess.values["target"]]))
+    labels = max((sorted(set(guess.train[name])) for name in guess.targets), key=len)  # all targets are of one task
     _task(guess, labels, sample, told.get("task"))
     _metric(guess, labels, sample, told.get("metric"))
     _columns(guess)
@@ -124,7 +124,9 @@ def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: st
 
 def _metric(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: str | None) -> None:
     task = guess.values["task"]
-    names = sample is not None and len(sample.columns) == 2 and set(sample.iloc[:, 1]) <= set(labels)
+    one_each = sample is not None and len(sample.columns) == 1 + len(guess.targets)
+    known = {label for name in guess.targets for label in guess.train[name]}
+    names = sample is not None and one_each and set(sample.iloc[:, 1:].to_numpy().ravel()) <= known
     if told:
         guess.take("metric", told, "as told")
     elif names and (task == "multiclass" or (task == "binary" and not is_number(pd.Series(labels)))):
@@ -151,12 +153,12 @@ def _columns(guess: Guess) -> None:
 
 def _folds(guess: Guess) -> None:
     """The one of time, groups and classes that weighs most; what is not sure becomes a comment."""
-    values, target = guess.values, guess.train[guess.values["target"]]
+    values, counts = guess.values, [guess.train[name].value_counts() for name in guess.targets]
     features = [str(name) for name in guess.test if name in guess.train and name != values["id"]]
     classes = values["task"] != "regression"
-    rarest = int(target.value_counts().min()) if classes else COUNT
+    rarest = min(int(count.min()) for count in counts) if classes else COUNT
     if rarest < 2:
-        label = target.value_counts().idxmin()
+        label = min(counts, key=min).idxmin()
         raise UserError(f"class '{label}' has one train row, so no fold can hold it out and learn it; take it out")
     values["folds"] = {"count": min(COUNT, rarest), "kind": "stratified" if classes else "shuffle"}
     wishes = [
