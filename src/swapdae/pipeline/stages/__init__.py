@@ -65,6 +65,8 @@ def run_kinds(run: Run, kinds: Sequence[StageKind]) -> dict[str, StageReport]:
         raise UserError(f"submit: targets are handed in together: `swapdae submit {whole}`")
     plan = plan_of(run)
     names = [name for name, stage in plan.stages.items() if stage.kind in wanted]
+    if names and len(run.parts) > 1:
+        run.say("all targets:")
     return reports | plan.make(names, force=run.force, strict=run.strict, say=run.say)
 
 

@@ -47,13 +47,13 @@ def _fetch(run: Run) -> None:
 
 def _own_hash(run: Run) -> dict[str, str]:
     """Of the file that adds columns to the table."""
-    return {run.own.file.name: run.own.sha256} if run.own is not None and run.own.make is not None else {}
+    return {run.own.file.name: run.own.make_sha256} if run.own is not None and run.own.make is not None else {}
 
 
 def _body(run: Run) -> dict[str, Any]:
     table = run.data.table
     if found := [name for name in table.kinds.dates if name not in run.competition.columns.dates]:
-        run.say(f"{NAME}: {', '.join(found)} are read as dates; [columns] in competition.toml may say else")
+        run.say(f"{NAME}: read as dates: {', '.join(found)}; [columns] in competition.toml may say else")
     if table.constant:
         run.say(f"{NAME}: one value in every train row: {', '.join(table.constant)}; [columns] may drop such columns")
     if run.own is not None and run.own.make is not None:
