@@ -112,6 +112,18 @@ def test_constants_and_second_ids_are_dropped() -> None:
     assert kinds(guess)["drop"] == ["same", "row_id"]
 
 
+def test_texts_of_several_words_are_texts_and_others_identifiers() -> None:
+    words = [f"{some(*'abcdef', n=1)[0]} number {j}" for j in range(N)]
+    guess = guessed(
+        cells(ticket=[f"A{j}" for j in range(N)], note=words, short=some("one two", "three four")), id="key"
+    )
+    assert kinds(guess) == {"drop": ["ticket"], "text": ["note"]}
+    assert said(guess, "text") == [
+        "text: note (free text: mostly different values, of several words; drop it if it tells nothing)"
+    ]
+    assert said(guess, "drop") == ["drop: ticket (an identifier: mostly different values, each one word)"]
+
+
 def wishes(guess: Guess) -> str:
     return "\n".join([str(guess.values["folds"]), *guess.comments])
 

@@ -11,7 +11,7 @@ import pytest
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns
 from swapdae.competition.csv_file import TEXT
-from swapdae.competition.made_columns import TEXT_COLUMNS, hashed_text, made_columns
+from swapdae.competition.made_columns import made_columns
 
 FILES = (Path("train.csv"), Path("test.csv"))
 
@@ -80,17 +80,10 @@ def test_a_made_name_that_the_file_has_already_is_refused() -> None:
         made_columns(train, train, Columns(dates={"when": "ISO8601"}), FILES)
 
 
-def test_a_texts_columns_depend_on_that_text_alone() -> None:
-    texts = pd.Series(["red wine, dry", "Dry red wine", "white", ""], dtype=TEXT)
-    x = pd.DataFrame(hashed_text(texts))
-    assert list(x) == ["words", *(f"hash{j}" for j in range(TEXT_COLUMNS))]
-    assert x["words"].tolist() == [3, 3, 1, 0]
-    hashes = x.drop(columns="words").to_numpy()
-    np.testing.assert_allclose(np.linalg.norm(hashes, axis=1), [1, 1, 1, 0])
-    np.testing.assert_array_equal(hashes[0], hashes[1])  # the same words in another order
-    assert not np.array_equal(hashes[0], hashes[2])
-    alone = pd.DataFrame(hashed_text(texts[2:3]))
-    np.testing.assert_array_equal(alone, x[2:3])
+def test_a_text_is_told_alike_in_both_files() -> None:
+    texts = ["red wine", "white wine", "dry cider", "red wine", "beer"]
+    train, test = made(texts, ["dry cider", "beer"], Columns(text=("when",)))
+    np.testing.assert_allclose(test.to_numpy(), train.iloc[[2, 4]].to_numpy(), atol=1e-12)
 
 
 def test_texts_join_the_table_in_both_files() -> None:

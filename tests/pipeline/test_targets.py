@@ -99,7 +99,9 @@ SUBMIT = [kind for kind in KINDS if kind.name == "submit"]
 
 
 def test_targets_are_handed_in_together_and_once(two: Run, kaggle: FakeKaggle) -> None:
-    with pytest.raises(UserError, match="opposite/download is missing: `swapdae run tiny` before `swapdae submit tiny`"):
+    with pytest.raises(
+        UserError, match="opposite/download is missing: `swapdae run tiny` before `swapdae submit tiny`"
+    ):
         run_kinds(two, SUBMIT)
     run_kinds(two, UP_TO_BLEND)
     for _ in range(2):
@@ -119,7 +121,9 @@ def test_a_csv_that_the_blends_did_not_make_is_not_handed_in(two: Run, kaggle: F
     run_kinds(two, UP_TO_BLEND)
     csv = two.paths.submission("tiny")
     csv.write_text(csv.read_text().replace("1", "2"))
-    with pytest.raises(UserError, match=r"tiny\.csv: is not the CSV that the blend made; `swapdae blend tiny` puts that"):
+    with pytest.raises(
+        UserError, match=r"tiny\.csv: is not the CSV that the blend made; `swapdae blend tiny` puts that"
+    ):
         run_kinds(two, SUBMIT)
     run_kinds(two, [kind for kind in KINDS if kind.name == "blend"])
     made = two.parts[1].directory("blend") / "submission.csv"

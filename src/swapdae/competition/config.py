@@ -37,7 +37,7 @@ class Columns(StrictModel):
     and the rest as categorical.
 
     drop: left out; may be in train alone. dates: a list of columns with ISO dates, or strptime's formats by column.
-    text: free text, hashed into numbers. weight: the column of train that holds each row's weight, and is no feature.
+    text: free text, whose letters become numbers. weight: the column of train with its rows' weights, no feature.
     """
 
     categorical: tuple[str, ...] = ()

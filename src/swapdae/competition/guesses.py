@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from swapdae.base.errors import UserError
-from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, unused
+from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, texts, unused
 
 FEW_INTEGERS = 10  # a target of at most so many different integers is taken for classes
 MANY_LABELS = 100  # a target of more different texts than this is no class
@@ -145,9 +145,10 @@ def _columns(guess: Guess) -> None:
     kept = [name for name in features if name not in dropped]
     if not kept:
         raise UserError("every column is constant or an identifier, so there is nothing to learn from")
-    named = codes(guess.train[kept], guess.test)
+    named, free = codes(guess.train[kept], guess.test), texts(guess.train[kept], guess.test)
     guess.reasons += [f"categorical: {name} ({why})" for name, why in named.items()]
-    lists = {"categorical": list(named), "drop": list(dropped)}
+    guess.reasons += [f"text: {name} ({why})" for name, why in free.items()]
+    lists = {"categorical": list(named), "drop": list(dropped), "text": list(free)}
     guess.values |= {"columns": found} if (found := {key: names for key, names in lists.items() if names}) else {}
 
 

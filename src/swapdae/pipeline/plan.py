@@ -20,8 +20,8 @@ from swapdae.pipeline.stage import Stage
 
 @dataclass(frozen=True)
 class Plan:
-    """folder: oof/<experiment>, where each stage without a folder of its own has the directory of its name. stages: by name, each after those that
-    it reads."""
+    """folder: oof/<experiment>, where each stage has the directory of its name, unless it says another folder. stages:
+    by name, each after those that it reads."""
 
     folder: Path
     stages: Mapping[str, Stage]

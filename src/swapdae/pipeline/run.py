@@ -19,7 +19,6 @@ from swapdae.experiment.stage_report import StageReport, read_report
 from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
 
-
 JOINED = ("dae", "blend", "submit")  # stages for all of several targets; each target has a folder beside them
 
 

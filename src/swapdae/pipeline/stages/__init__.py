@@ -42,7 +42,7 @@ KINDS: list[StageKind] = [
 
 
 def plan_of(run: Run) -> Plan:
-    """Every stage of a run, by name; with several targets, those for all of them. A stage reads only stages before it."""
+    """Every stage of a run, by name; with several targets, those for all. A stage reads only stages before it."""
     folder, stages = run.paths.oof(run.experiment.name), dict[str, Stage]()
     plans = {part.competition.target: plan_of(part) for part in run.parts} if len(run.parts) > 1 else {}
     for kind in KINDS:
