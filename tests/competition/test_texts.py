@@ -30,7 +30,8 @@ def cosines(*texts: str) -> np.ndarray:
     idf = {group: log((1 + len(texts)) / (1 + n)) + 1 for group, n in seen.items()}
     x = np.array([[count[group] * idf[group] for group in sorted(seen)] for count in counts])
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return x @ x.T
+    cosine: np.ndarray = x @ x.T
+    return cosine
 
 
 def test_numbers_keep_how_alike_texts_are() -> None:
