@@ -15,10 +15,11 @@ from swapdae.base.errors import UserError
 from swapdae.competition.config import Competition
 from swapdae.competition.hosts import HOSTS
 from swapdae.competition.hosts.kaggle import KaggleHost
-from swapdae.experiment.config import HeadConfig
+from swapdae.experiment.config import HeadConfig, read_experiment
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import score_line, scores_of
 from swapdae.pipeline.stages import KINDS, plan_of, run_kinds
+from swapdae.pipeline.stages.tune_noise import Effort
 
 UP_TO_BLEND = [kind for kind in KINDS if kind.in_run]
 
@@ -176,6 +177,17 @@ def test_a_target_named_as_a_stage_is_refused(two: Run) -> None:
 
 def test_one_target_is_its_own_only_part(run: Run) -> None:
     assert run.parts == (run,)
+
+
+def test_the_experiments_own_columns_and_noise_are_found_from_a_target(two: Run) -> None:
+    own = two.paths.root / "experiments" / "tiny.py"
+    own.write_text("def make(frame):\n    return frame[['x0']].rename(columns={'x0': 'again'})\n")
+    two.paths.experiment_file("tiny").write_text('competition = "synthetic"\n[heads.ridge]\nkind = "ridge"\n')
+    told = replace(with_dae(two), options={"tune_noise": Effort(rule=True)})
+    run_kinds(told, [kind for kind in KINDS if kind.name == "tune_noise"])
+    assert all("again" in part.data.table.numerical for part in told.parts)
+    for target in two.competition.targets:
+        assert "again" in read_experiment(two.paths, f"tiny_{target}_noise").dae.noise.columns
 
 
 def test_a_target_is_named_behind_the_experiment(two: Run, tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ class Run:
         return replace(self, experiment=named, competition=self.competition.for_target(target))
 
     @property
+    def stem(self) -> str:
+        """Of the experiment's TOML, which all its targets share."""
+        return self.experiment.name.partition("/")[0]
+
+    @property
     def parts(self) -> "tuple[Run, ...]":
         """This run alone, or one for each of several targets."""
         if self.competition.target:
@@ -73,13 +78,13 @@ class Run:
 
     def directory(self, stage: str) -> Path:
         """Where a stage's output lies."""
-        name = self.experiment.name
-        return self.paths.stage(name.partition("/")[0] if stage == "dae" and self.shares_dae else name, stage)
+        shared = stage == "dae" and self.shares_dae
+        return self.paths.stage(self.stem if shared else self.experiment.name, stage)
 
     @cached_property
     def own(self) -> OwnFeatures | None:
         """The columns of one's own, read once. Raises UserError naming the file."""
-        return read_own_features(*self.paths.own_features(self.competition.name, self.experiment.name))
+        return read_own_features(*self.paths.own_features(self.competition.name, self.stem))
 
     @cached_property
     def data(self) -> Data:

@@ -61,8 +61,7 @@ def run_kinds(run: Run, kinds: Sequence[StageKind]) -> dict[str, StageReport]:
     if len(run.parts) > 1:
         reports = _run_parts(run, [kind for kind in kinds if kind.name != submit.NAME])
     elif run.competition.targets and submit.NAME in wanted:
-        whole = run.experiment.name.partition("/")[0]
-        raise UserError(f"submit: targets are handed in together: `swapdae submit {whole}`")
+        raise UserError(f"submit: targets are handed in together: `swapdae submit {run.stem}`")
     plan = plan_of(run)
     names = [name for name, stage in plan.stages.items() if stage.kind in wanted]
     if names and len(run.parts) > 1:
