@@ -78,6 +78,14 @@ def test_multiclass_sample_is_made_with_a_column_for_each_class() -> None:
     assert list(guessed(cells(y=some("a", "b", "c"))).sample) == ["key", "y_a", "y_b", "y_c"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "columns"), [("accuracy", ["y"]), ("map:2", ["y"]), ("auc", ["y_a", "y_b"]), ("mine", ["y_a", "y_b"])]
+)
+def test_the_sample_that_is_made_suits_the_metric(metric: str, columns: list[str]) -> None:
+    guess = guessed(cells(y=some("a", "b")), task="multiclass", metric=metric)
+    assert list(guess.sample)[1:] == columns
+
+
 def test_an_id_is_made_where_there_is_none() -> None:
     guess = guessed(cells(key=None))
     ids = [*guess.train["id"], *guess.test["id"]]

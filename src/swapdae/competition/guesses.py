@@ -14,6 +14,7 @@ import pandas as pd
 
 from swapdae.base.errors import UserError
 from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, texts, unused
+from swapdae.competition.metrics import metric_named
 
 FEW_INTEGERS = 10  # a target of at most so many different integers is taken for classes
 MANY_LABELS = 100  # a target of more different texts than this is no class
@@ -192,10 +193,12 @@ def _drop(guess: Guess, name: str, why: str) -> None:
 
 
 def _sample(guess: Guess, labels: list[str]) -> pd.DataFrame:
-    """A column of zeros for the target, or one for each class."""
+    """A column of zeros for the target; of probabilities one for each class."""
     values = guess.values
-    names = (
-        [f"{values['target']}_{label}" for label in labels] if values["task"] == "multiclass" else [values["target"]]
-    )
+    try:
+        one = values["task"] != "multiclass" or metric_named(values["metric"]).wants != "predictions"
+    except ValueError:  # told, and unknown; or one's own, which says what it wants in a file that is still to come
+        one = False
+    names = [values["target"]] if one else [f"{values['target']}_{label}" for label in labels]
     guess.reasons.append(f"sample: made, with {values['id']} and {len(names)} column{'s' * (len(names) > 1)}")
     return pd.DataFrame({values["id"]: guess.test[values["id"]], **dict.fromkeys(names, "0")})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
 
 from conftest import write_csvs
 from pipeline_case import make
@@ -79,6 +79,12 @@ def test_classes_by_column_and_by_label(tmp_path: Path) -> None:
     )
     labels = pd.DataFrame({"id": [1, 2, 3], "y": ["cat", "dog", "eel"]})
     assert private(tmp_path, answers, labels, task="multiclass", metric="accuracy") == pytest.approx(2 / 3)
+
+
+def test_grades_are_told_by_their_order_whatever_that_of_the_columns(tmp_path: Path) -> None:
+    p = pd.DataFrame({"id": [1, 2, 3], "y_10": [0.1, 0.6, 0.7], "y_2": [0.2, 0.2, 0.2], "y_1": [0.7, 0.2, 0.1]})
+    found = private(tmp_path, "id,y\n1,1\n2,2\n3,10\n", p, task="multiclass", metric="kappa_quadratic")
+    assert found == pytest.approx(cohen_kappa_score([0, 1, 2], [0, 2, 2], weights="quadratic"))
 
 
 @pytest.mark.parametrize(

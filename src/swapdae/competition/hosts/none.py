@@ -86,6 +86,8 @@ def _classes(answers: pd.Series, submitted: pd.DataFrame, competition: Competiti
         prediction = pd.Index(labels).get_indexer(pd.Index(named.ravel())).reshape(named.shape)
     elif len(submitted.columns) > 1:  # a column's name is its label, or ends in it: see table.prediction_columns
         labels = [next((n for n in known if c == n or c.endswith(f"_{n}")), "") for c in submitted.columns]
+        order = sorted(range(len(labels)), key=lambda i: (not labels[i], known.index(labels[i]) if labels[i] else i))
+        labels, prediction = [labels[i] for i in order], prediction[:, order]  # grades are told by their order
     elif competition.task == "multiclass" or competition.metric_of.takes_labels:
         labels = _sorted({*answers, *guessed})
         prediction = np.eye(len(labels))[pd.Index(labels).get_indexer(pd.Index(guessed))]

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from swapdae.base.files import sha256_of, write_bytes
-from swapdae.competition.submission import check_submission, join_submissions, make_submission, write_submission
+from swapdae.competition.submission import (
+    check_submission,
+    join_submissions,
+    make_submission,
+    takes_probabilities,
+    write_submission,
+)
 from swapdae.competition.table_file import read_cells
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -74,7 +80,8 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     np.save(scratch.out / "oof.npy", blend.oof)
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)
     np.save(scratch.out / "test.npy", test)
-    submission = make_submission(data.table, blend.decision.decide(test), run.competition)
+    plain = takes_probabilities(data.table.sample, run.competition)
+    submission = make_submission(data.table, test if plain else blend.decision.decide(test), run.competition)
     check_submission(submission, data.table.sample, run.competition, blend.decision.decide(blend.oof))
     write_submission(submission, scratch.out / CSV)
     cross_fitted = metric.value_of(blend.score_cross_fitted)
