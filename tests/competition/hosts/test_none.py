@@ -49,6 +49,14 @@ def test_regression_is_scored_by_id(tmp_path: Path) -> None:
     assert private(tmp_path, "id,y\n1,2\n2,4\n3,4\n", submission) == pytest.approx(np.sqrt(3))
 
 
+def test_a_solution_may_be_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"id": [1, 2], "y": [2.0, 4.0]}).to_parquet(tmp_path / "s.parquet", index=False)
+    own = competition(files={"solution": "s.parquet"})
+    score = host_of(own).score(own, pd.DataFrame({"id": [2, 1], "y": [4.0, 3.0]}), tmp_path)
+    assert score.private == pytest.approx(np.sqrt(1 / 2))
+
+
 def test_rows_count_by_the_weights_that_the_solution_holds(tmp_path: Path) -> None:
     submission, weight = pd.DataFrame({"id": [1, 2], "y": [1.0, 2.0]}), {"weight": "w"}
     assert private(tmp_path, "id,y,w\n1,2,3\n2,2,1\n", submission, columns=weight) == pytest.approx(np.sqrt(3 / 4))
