@@ -1,7 +1,6 @@
 """What is made of dates and texts, against Python's own calendar and by hand."""
 
 from datetime import UTC, datetime
-from math import cos, pi, sin
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,12 @@ def made(train: list[str], test: list[str], kinds: Columns) -> tuple[pd.DataFram
     return made_columns(a, b, kinds, FILES)
 
 
+def spline(distance: float, n: int) -> float:
+    """The cubic B-spline of knots a step of 1 apart, so far from where it is highest, on a circle of n."""
+    x = abs((distance + n / 2) % n - n / 2)
+    return (4 - 6 * x**2 + 3 * x**3) / 6 if x < 1 else max(2 - x, 0) ** 3 / 6
+
+
 def test_parts_agree_with_pythons_calendar() -> None:
     cells = ["2023-12-31 23:30:00", "2024-02-29 06:00:00", "", "2021-07-05 00:00:00"]
     train, test = made(cells, ["2024-03-01 06:00:00"], Columns(dates={"when": "ISO8601"}))
@@ -38,13 +43,10 @@ def test_parts_agree_with_pythons_calendar() -> None:
                 "weekday": at.weekday(),
                 "hour": at.hour,
                 "age": (datetime(2024, 2, 29, 6) - at).total_seconds() / 86400,
-                "month_sin": sin(2 * pi * (at.month - 1) / 12),
-                "month_cos": cos(2 * pi * (at.month - 1) / 12),
-                "weekday_sin": sin(2 * pi * at.weekday() / 7),
-                "weekday_cos": cos(2 * pi * at.weekday() / 7),
-                "hour_sin": sin(2 * pi * hour / 24),
-                "hour_cos": cos(2 * pi * hour / 24),
             }
+            year = at.month - 1 + (at.day - 1) / 31
+            for name, where, n in (("month", year, 12), ("weekday", at.weekday(), 7), ("hour", hour / 2, 12)):
+                expected |= {f"{name}_spline{j}": spline(where - j + 1, n) for j in range(n)}
             assert list(frame) == [f"when_{part}" for part in expected]
             np.testing.assert_allclose(frame.iloc[row], list(expected.values()), atol=1e-12)
     assert test["when_age"].tolist() == [-1.0]  # later than train's newest
@@ -54,7 +56,7 @@ def test_parts_agree_with_pythons_calendar() -> None:
 def test_parts_that_are_the_same_in_every_train_row_are_left_out() -> None:
     train, test = made(["2024-05-01", "2024-05-02"], ["2025-06-03"], Columns(dates={"when": "ISO8601"}))
     assert {"when_day", "when_age", "when_weekday"} <= set(train)
-    assert not {"when_year", "when_month", "when_hour", "when_hour_sin"} & set(train)
+    assert not {"when_year", "when_month", "when_hour", "when_hour_spline0"} & set(train)
     assert list(test) == list(train)
 
 
