@@ -58,7 +58,7 @@ def test_found_dates_and_constant_columns_are_told(run: Run) -> None:
     said: list[str] = []
     (report,) = make(replace(run, say=said.append), "download")
     assert report.metrics["dates"] == ["day"] and {"day_age", "day_weekday_sin"} <= set(report.metrics["numerical"])
-    assert "download: day are read as dates; [columns] in competition.toml may say else" in said
+    assert "download: read as dates: day; [columns] in competition.toml may say else" in said
     assert "download: one value in every train row: same; [columns] may drop such columns" in said
 
 
