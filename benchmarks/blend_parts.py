@@ -4,7 +4,7 @@ python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 
 [--sets flights diamonds] [--keep DIRECTORY]: the autoencoder's recipe is that of the experiment `flights` for both sets
 (see time_to_quality); each head's parameters are tuned on a draw of its own, from those of the experiment.
 A seed draws rows, folds and weights; 60% of the rows are labelled, and one autoencoder is trained on all. All heads are
-cross-fitted on the same folds (ridge at the best of a few penalties), then blends as in the pipeline: of all heads, of
+cross-fitted on the same folds (ridge finds its penalty), then blends as in the pipeline: of all heads, of
 all but one, and of LightGBM with one other. With --keep, features, trials and out-of-fold predictions stay there, and a
 later call goes on from them.
 Per set, for each head: its metric, what it takes off LightGBM's (gain) and what leaving it out of all adds (loss),
@@ -49,7 +49,6 @@ from time_to_quality import LABELLED, Data, diamonds, flights
 Array = NDArray[Any]
 FIRST = "lightgbm raw"  # kind and features of a head
 PARTS = FIRST, "ridge raw", "ridge dae", "mlp raw", "mlp dae", "lightgbm raw+pca", "xgboost raw", "catboost raw"
-ALPHAS = 1.0, 10.0, 100.0, 1000.0
 COMPONENTS = 48
 WHOLE = 60_000  # rows of a set that draws are taken from
 TUNING = 1000  # seed of the draw that heads are tuned on
@@ -108,7 +107,7 @@ class Draw:
         if not (file := self.work / f"{part}.npz").is_file():
             problem = self._problem(part)
             started = time.perf_counter()
-            best = max(self._fits(problem, part), key=lambda fit: fit.score)
+            best = self._fit(problem, part)
             seconds = time.perf_counter() - started
             aside = self.work / "part.npz"
             np.savez(aside, oof=best.oof, seconds=seconds)
@@ -128,15 +127,15 @@ class Draw:
         return found.params
 
     def _problem(self, part: str) -> Problem:
-        kind, features = part.split()
-        n_test, n_penalties = len(self.data.y) - len(self.y), len(ALPHAS) if kind == "ridge" else 1
+        _, features = part.split()
+        n_test = len(self.data.y) - len(self.y)
         read = self.features(features)
-        return Problem(read, self.y, partition(self.folds), n_test, "regression", 0, METRIC, self.seed, n_penalties)
+        return Problem(read, self.y, partition(self.folds), n_test, "regression", 0, METRIC, self.seed)
 
-    def _fits(self, problem: Problem, part: str) -> list[CrossFit]:
+    def _fit(self, problem: Problem, part: str) -> CrossFit:
         kind = part.split()[0]
-        choices = [RidgeParams(alpha=alpha) for alpha in ALPHAS] if kind == "ridge" else [self.params[part]]
-        return [cross_fit(problem, HEADS[kind].factory(params, self.seed), with_test=False) for params in choices]
+        params = RidgeParams() if kind == "ridge" else self.params[part]
+        return cross_fit(problem, HEADS[kind].factory(params, self.seed), with_test=False)
 
 
 class Measured(NamedTuple):

@@ -35,7 +35,6 @@ from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.selection.greedy import select_by_moments
 
 Array = NDArray[Any]
-PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 
 
 class Features:
@@ -85,15 +84,12 @@ class Table:
         self._problem, self._first, self.figures = problem, dict[str, Array](), dict[str, dict[str, float]]()
 
     def add(self, head: str, name: str, features: FeatureSet, choosing: float = 0.0) -> None:
-        """Ridge is taken at the best of a few penalties."""
-        problem = replace(self._problem, features=features, n_penalties=len(PENALTIES))
-        given: list[dict[str, Any]] = [{"alpha": alpha} for alpha in PENALTIES] if head == "ridge" else [{}]
+        problem = replace(self._problem, features=features)
         started = time.perf_counter()
-        made = [HEADS[head].factory(HEADS[head].params.model_validate(params), problem.seed) for params in given]
-        best = max((cross_fit(problem, make, with_test=False) for make in made), key=lambda fitted: fitted.score)
-        seconds, scores = time.perf_counter() - started, np.array(best.fold_scores)
+        fitted = cross_fit(problem, HEADS[head].factory(HEADS[head].params(), problem.seed), with_test=False)
+        seconds, scores = time.perf_counter() - started, np.array(fitted.fold_scores)
         gains = scores - self._first.setdefault(head, scores)
-        value = problem.metric.value_of(best.score)
+        value = problem.metric.value_of(fitted.score)
         gain = f"{gains.mean():+.5f} ({gains.std(ddof=1):.5f})"
         print(f"{head:9} {name:28} {value:.5f}  {gain} {choosing:7.1f} {seconds:7.1f}")
         sys.stdout.flush()

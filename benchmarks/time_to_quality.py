@@ -36,7 +36,7 @@ from swapdae.base.paths import here
 from swapdae.competition.config import FoldsConfig
 from swapdae.competition.folds import draw_folds
 from swapdae.encoding.encoder import Codes, Encoder
-from swapdae.modelling.moments import FoldMoments, predict
+from swapdae.modelling.moments import FoldMoments, predict, solve
 from swapdae.pipeline.run import Run
 from textbook import Textbook
 
@@ -98,11 +98,11 @@ def quality(features: NDArray[np.float32], y: NDArray[np.float64]) -> float:
     that is all but constant there would be blown up."""
     features = features / np.maximum(features.std(axis=0), 1e-3)
     folds = draw_folds(y, FoldsConfig(count=3), "regression")
-    fitted = FoldMoments(lambda fold: (features,), y, folds, True, n_penalties=len(ALPHAS))
+    fitted = FoldMoments(lambda fold: (features,), y, folds, True)
     errors = np.zeros((len(ALPHAS), len(y)))
     for fold in range(folds.n_folds):
         rows = folds.out(fold)
-        errors[:, rows] = predict((features,), rows, fitted.solve(fold, ALPHAS))[:, :, 0] - y[rows]
+        errors[:, rows] = predict((features,), rows, solve(fitted.training(fold), ALPHAS))[:, :, 0] - y[rows]
     return float(np.sqrt(np.square(errors).mean(axis=1)).min())
 
 

@@ -20,6 +20,8 @@ from toy_problem import QUICK, toy_problem
 
 TASKS: list[Task] = ["regression", "binary", "multiclass"]
 heads = pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+SPACES = {kind: head for kind, head in HEADS.items() if head.space is not None}
+tunable = pytest.mark.parametrize("head", SPACES.values(), ids=SPACES)
 tasks = pytest.mark.parametrize("task", TASKS)
 
 
@@ -73,11 +75,12 @@ def test_beats_the_mean_and_takes_a_category_new_in_the_test_set(head: Head, tas
     _probabilities(fit, task)
 
 
-@heads
+@tunable
 @tasks
 def test_draws_of_the_space_fit(head: Head, task: Task) -> None:
     problem = toy_problem(task, n_folds=2)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    assert head.space is not None
     drawn = [head.space(study.ask(), _quick(head)) for _ in range(3)]
     assert len({params.model_dump_json() for params in drawn}) == 3
     for params in drawn:
@@ -93,11 +96,12 @@ def test_default_params_fit(head: Head) -> None:
     assert _fit(head, problem, params).score > _mean_score(problem)
 
 
-@heads
+@tunable
 def test_space_keeps_what_it_does_not_search(head: Head) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     trial = study.ask()
     start = _quick(head).model_dump()
+    assert head.space is not None
     drawn = head.space(trial, _quick(head)).model_dump()
     assert {name: drawn[name] for name in drawn if name not in trial.params} == {
         name: start[name] for name in start if name not in trial.params
@@ -105,11 +109,12 @@ def test_space_keeps_what_it_does_not_search(head: Head) -> None:
     assert set(trial.params) <= set(start), "names of the space are names of the params"
 
 
-@heads
+@tunable
 def test_start_params_pass_through_the_space(head: Head) -> None:
     """An enqueued start is what the first trial tries; the defaults lie inside the space."""
     study = optuna.create_study()
     study.enqueue_trial(head.params().model_dump())
+    assert head.space is not None
     assert head.space(study.ask(), head.params()) == head.params()
 
 
@@ -168,6 +173,7 @@ def test_the_bodys_rate_is_searched_where_there_is_a_body() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for tuned in (False, True):
         trial = study.ask()
+        assert head.space is not None
         head.space(trial, head.params.model_validate({"fine_tune": tuned}))
         assert ("body_rate" in trial.params) == tuned
 

@@ -64,7 +64,7 @@ def test_folds_are_fitted_without_their_own_rows(shared: bool) -> None:
     fold_moments = FoldMoments(lambda k: (x,) if shared else (per_fold[k],), y, partition(folds), shared)
     for k in range(3):
         own = x if shared else per_fold[k]
-        predictions = predict((own,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
+        predictions = predict((own,), np.arange(len(x)), solve(fold_moments.training(k), ALPHAS))
         mine = np.flatnonzero(folds != k)
         for alpha, prediction in zip(ALPHAS, predictions, strict=True):
             _same(prediction, _reference(own[mine], y[mine], own, alpha, False))
@@ -81,10 +81,10 @@ def test_windows_and_repeats_are_fitted_on_their_own_rows(kind: str, shared: boo
         times = np.random.default_rng(3).permutation(len(y)).astype(float)
         folds = draw_folds(y, FoldsConfig.model_validate(told), "regression", {"time": times})
     weights = np.random.default_rng(2).integers(0, 3, len(y)).astype(np.float64)
-    fold_moments = FoldMoments(lambda k: (x,), y, folds, shared, weights)
+    fold_moments = FoldMoments(lambda k: (x,), y, folds, shared, lambda k: weights)
     for k in range(folds.n_folds):
         rows = np.flatnonzero(folds.training[k])
-        predictions = predict((x,), np.arange(len(x)), fold_moments.solve(k, ALPHAS))
+        predictions = predict((x,), np.arange(len(x)), solve(fold_moments.training(k), ALPHAS))
         for alpha, prediction in zip(ALPHAS, predictions, strict=True):
             _same(prediction, _reference(x[rows], y[rows], x, alpha, False, weights[rows]))
 
@@ -104,10 +104,10 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
         return eigh(a)
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
-    fold_moments = FoldMoments(dense, y, partition(np.arange(len(y)) % 3), True, n_penalties=99)
-    for alpha in ALPHAS:
+    fold_moments = FoldMoments(dense, y, partition(np.arange(len(y)) % 3), True)
+    for _ in range(2):
         for k in range(3):
-            fold_moments.solve(k, [alpha])
+            fold_moments.search(k)
     assert (len(reads), len(calls)) == (1, 3)
 
 
@@ -115,8 +115,8 @@ def test_shared_features_are_read_once_and_decomposed_once_per_fold(monkeypatch:
 def test_one_penalty_alone_equals_the_same_among_many(alpha: float) -> None:
     x, y = _data()
     folds = np.arange(len(y)) % 3
-    alone = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(1, [alpha])
-    among = FoldMoments(lambda k: (x,), y, partition(folds), True, n_penalties=99).solve(1, [alpha, 7.0])
+    fold_moments = FoldMoments(lambda k: (x,), y, partition(folds), True)
+    alone, among = fold_moments.solve(1, alpha), solve(fold_moments.training(1), [alpha, 7.0])
     _same(predict((x,), np.arange(len(y)), alone)[0], predict((x,), np.arange(len(y)), among)[0])
 
 
@@ -146,7 +146,7 @@ def test_column_constant_in_the_training_part_only() -> None:
     x, y = _data(dtype=np.float32)
     folds = np.arange(len(y)) % 4
     x[:, 0] = (folds == 2) * (np.arange(len(y)) % 3)
-    solution = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(2, [1e-6])
+    solution = FoldMoments(lambda k: (x,), y, partition(folds), True).solve(2, 1e-6)
     assert np.all(solution.coef[0, 0] == 0)
 
 

@@ -40,10 +40,10 @@ class HeadConfig(StrictModel):
     """One head of the experiment: a kind of model on one or more views of the rows.
 
     features: the views that stand side by side, of modelling/views.py.
-    trials: finished trials of its tuning; 0: none. params: where tuning starts and, with trials = 0, what is fitted;
-    keys are those of the kind's Params. tune_rows: rows a trial may use (None: all); the head itself is always fitted
-    on all. class_weight: what it weighs rows by, of each class by its label, or "balanced": all classes of a fold's
-    training part weigh alike.
+    trials: finished trials of its tuning; 0: none, as for ridge, which has nothing to tune. params: where tuning starts
+    and, with trials = 0, what is fitted; keys are those of the kind's Params. tune_rows: rows a trial may use (None:
+    all); the head itself is always fitted on all. class_weight: what it weighs rows by, of each class by its label, or
+    "balanced": all classes of a fold's training part weigh alike.
     """
 
     kind: str
@@ -71,6 +71,8 @@ class HeadConfig(StrictModel):
     def _consistent(self) -> Self:
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features names a view twice: {', '.join(self.features)}")
+        if self.trials and HEADS[self.kind].space is None:
+            raise ValueError(f"trials: {self.kind} has nothing to tune, it searches by itself; leave trials out")
         if self.params.get("fine_tune") and self.features != ("dae",):
             raise ValueError("params.fine_tune trains the autoencoder's body and needs features = 'dae'")
         return self

@@ -57,8 +57,8 @@ def _heads(size: Size) -> dict[str, Any]:
     xgboost = {"max_depth": 5, "min_child_weight": 5.0, "learning_rate": rate, "patience": 100}
     catboost = {"depth": 6, "learning_rate": rate, "l2_leaf_reg": 3.0, "rsm": 0.6, "one_hot_max_size": 8}
     return {
-        "ridge_raw": {"kind": "ridge", "trials": 8},
-        "ridge_dae": {"kind": "ridge", "features": "dae", "trials": 5},
+        "ridge_raw": {"kind": "ridge"},
+        "ridge_dae": {"kind": "ridge", "features": "dae"},
         "mlp_raw": {"kind": "mlp", "params": mlp},
         "mlp_dae": {"kind": "mlp", "features": "dae", "params": mlp},
         "lightgbm": {"kind": "lightgbm", "trials": trials, **fewer, "params": lightgbm},

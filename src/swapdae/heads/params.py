@@ -88,6 +88,8 @@ def _default(field: FieldInfo) -> str:
 def _range(field: FieldInfo) -> str:
     """The choices, or the bounds after the type's name."""
     kind: Any = field.annotation
+    if type(None) in get_args(kind):  # what need not be given: None is told as the default
+        kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return ", ".join(map(str, get_args(kind)))
     told = ((sign, getattr(bound, key, None)) for bound in field.metadata for key, sign in SIGNS.items())

@@ -1,7 +1,8 @@
 """Ridge regression on the dense features, from the fold's moments; classes are regressed on 0/1 targets.
 
-It knows squared error alone. For a quantile, its predictions are shifted by that quantile of the training residuals;
-for a deviance, which has it fit logarithms (see Problem.moments), they are scaled to the training targets' mean.
+It finds its own penalty (see FoldMoments.search), so there is nothing to tune. It knows squared error alone: for a
+quantile, its predictions are shifted by that quantile of the training residuals; for a deviance, which has it fit
+logarithms (see Problem.moments), they are scaled to the training targets' mean.
 """
 
 from typing import Any
@@ -15,7 +16,6 @@ from swapdae.competition.metric import Loss
 from swapdae.modelling import moments
 from swapdae.modelling.cross_fit import TO_LOG, FoldView
 from swapdae.modelling.features import RowNumbers
-from swapdae.modelling.head import Trial
 
 INSTEAD: dict[Loss, str] = {
     "absolute": "squared error",
@@ -29,9 +29,9 @@ FROM_LOG = {"poisson": np.expm1, "gamma": np.exp}
 
 
 class Params(StrictModel):
-    """alpha: penalty as in scikit-learn's Ridge."""
+    """alpha: penalty as in scikit-learn's Ridge; none: every fold searches its own, and nothing is tuned."""
 
-    alpha: float = Field(100.0, gt=0)
+    alpha: float | None = Field(None, gt=0)
 
 
 class RidgeModel:
@@ -42,7 +42,7 @@ class RidgeModel:
 
     def fit(self, view: FoldView) -> None:
         self._view = view
-        self._solution = view.ridge([self._params.alpha])
+        self._solution = view.ridge(self._params.alpha)
         self._shift, self._factor = 0.0, 1.0
         if view.loss == "quantile":
             self._shift = float(np.quantile(view.y - self._of_regression(view.train), view.level))
@@ -73,7 +73,3 @@ class RidgeModel:
 def make(params: Params, seed: int) -> RidgeModel:
     """Ridge draws nothing, so the seed is not used."""
     return RidgeModel(params)
-
-
-def space(trial: Trial, start: Params) -> Params:
-    return Params(alpha=trial.suggest_float("alpha", 1e-2, 1e6, log=True))

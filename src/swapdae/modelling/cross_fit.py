@@ -1,7 +1,7 @@
 """Cross-fitting: every train row is predicted once, by a model that has not seen it."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal, Protocol
@@ -33,10 +33,10 @@ class FoldView:
     train, held_out, test: row numbers into the features. y: (len(train),), targets of `train`, class
     numbers for classes, on the scale that heads fit. loss: what the metric has heads minimize; level: the quantile of
     the loss "quantile". native, dense: the fold's features of all rows.
-    ridge: alphas -> ridge fitted on all the fold's train rows, even where `train` is a sample of them: moments
-    of a sample would cost more, not less. pretrained: the autoencoder whose features these are; None where they are
-    not one's alone. groups, times: (len(train),) or None, and gap: of `train`, see Folds. weights: (len(train),) of the
-    rows, None where all count alike.
+    ridge: a penalty, or None for the one that FoldMoments.search finds -> ridge fitted with it on all the fold's train
+    rows, even where `train` is a sample of them: moments of a sample would cost more, not less. pretrained: the
+    autoencoder whose features these are; None where they are not one's alone. groups, times: (len(train),) or None, and
+    gap: of `train`, see Folds. weights: (len(train),) of the rows, None where all count alike.
     """
 
     fold: int
@@ -51,7 +51,7 @@ class FoldView:
     device: DeviceName
     native: Callable[[], Native]
     dense: Callable[[], tuple[FloatArray, ...]]
-    ridge: Callable[[Sequence[float]], Solution]
+    ridge: Callable[[float | None], Solution]
     pretrained: Callable[[], Pretrained] | None = None
     groups: Array | None = None
     times: Array | None = None
@@ -84,7 +84,6 @@ class Model(Protocol):
 class Problem:
     """One feature set to be modelled. y: (n_train,), as many rows as `folds` has, of which each trains and predicts.
 
-    n_penalties: how many ridge will be asked for on the same features, more than one in tuning.
     pretrained: a fold's autoencoder, see FoldView. weights: (n_train,), which the metric counts too. class_weight: what
     heads weigh classes by, besides: by number, or "balanced", which gives all classes of a training part one weight.
     """
@@ -97,7 +96,6 @@ class Problem:
     n_classes: int  # 0 for regression
     metric: Metric
     seed: int
-    n_penalties: int = 1
     device: DeviceName = "auto"  # of heads that use one
     pretrained: Callable[[int], Pretrained] | None = None
     weights: Array | None = None
@@ -121,21 +119,16 @@ class Problem:
         return self.metric.to_fit(self.y)
 
     @cached_property
-    def _moments(self) -> dict[int, FoldMoments]:
-        return {}
+    def moments(self) -> FoldMoments:
+        """Ridge moments of all folds. Classes become 0/1 targets, those of a deviance logarithms."""
+        to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
+        targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
+        shared = self.features.shared and self.class_weight != "balanced"
+        return FoldMoments(self.features.dense, targets, self.folds, shared, self.row_weights)
 
-    def moments(self, fold: int) -> FoldMoments:
-        """Ridge moments, shared by all ridge trials, and by all folds where rows weigh alike in all. Classes become 0/1
-        targets, those of a deviance logarithms."""
-        by_fold = self.class_weight == "balanced"
-        if (key := fold if by_fold else 0) not in self._moments:
-            to_log = TO_LOG.get(self.metric.loss_of(self.task), np.asarray)
-            targets = one_hot(self.y, self.n_classes) if self.task == "multiclass" else to_log(self.fitted_y)
-            shared, weights = self.features.shared and not by_fold, self.row_weights(fold)
-            self._moments[key] = FoldMoments(
-                self.features.dense, targets, self.folds, shared, weights, self.n_penalties
-            )
-        return self._moments[key]
+    def ridge(self, fold: int, alpha: float | None) -> Solution:
+        """See FoldView."""
+        return self.moments.search(fold) if alpha is None else self.moments.solve(fold, alpha)
 
     def row_weights(self, fold: int) -> Array | None:
         """(n_train,) what heads weigh rows by in this fold; None where all count alike. Balance is that of its training
@@ -173,7 +166,7 @@ class Problem:
             device=self.device,
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
-            ridge=lambda alphas: self.moments(fold).solve(fold, alphas),
+            ridge=partial(self.ridge, fold),
             pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
             groups=None if folds.groups is None else folds.groups[train],
             times=None if folds.times is None else folds.times[train],

@@ -24,15 +24,15 @@ class Head:
     """A kind of head.
 
     params: its model of hyperparameters; the defaults are strong. make: (params, seed) -> an unfitted model of one
-    fold. space: (trial, start) -> params drawn by the trial; what is not searched is as in `start`. uses_device:
-    whether it runs on the run's device, which may be a GPU; else on the CPU. instead: the losses that it cannot
-    minimize, and what it minimizes instead.
+    fold. space: (trial, start) -> params drawn by the trial; what is not searched is as in `start`; None where nothing
+    is to be tuned. uses_device: whether it runs on the run's device, which may be a GPU; else on the CPU. instead: the
+    losses that it cannot minimize, and what it minimizes instead.
     """
 
     kind: str
     params: type[StrictModel]
     make: Callable[[Any, int], Model]
-    space: Callable[[Trial, Any], StrictModel]
+    space: Callable[[Trial, Any], StrictModel] | None = None
     uses_device: bool = False
     instead: Mapping[Loss, str] = field(default_factory=dict)
 

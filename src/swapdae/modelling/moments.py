@@ -3,8 +3,9 @@
 Rows that the same folds train on are summed once into a Gram matrix (where folds partition the rows, each
 fold's); the moments of a fold's training part are the sum of its own (the total minus the others would cancel
 digits). Centring and scaling are done on the moments, and one symmetric eigendecomposition per fold gives the
-solution for any penalty at the price of a few matrix-vector products. The problem is that of scikit-learn's Ridge:
-min sum w (y - xb - c)^2 + alpha |b|^2, c unpenalized.
+solution for any penalty at the price of a few matrix-vector products, so each fold finds its penalty on a grid
+(FoldMoments.search). The problem is that of scikit-learn's Ridge: min sum w (y - xb - c)^2 + alpha |b|^2,
+c unpenalized.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from swapdae.competition.fold_rows import Folds
 
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
-EIGEN_PAYS = 14  # penalties: an eigendecomposition took as long as 14 Cholesky factorizations at 3,072 columns
+PENALTIES = np.logspace(-2, 8, 41)  # that are searched: a step of 1.8 is finer than the error tells apart
 ROWS = 2048  # rows converted at a time: 50 MB at 3,072 columns
 NOISE = float(np.finfo(np.float64).eps)  # per column; eigenvalues are rounding up to it, relative to the largest
 
@@ -131,7 +132,7 @@ class Centred:
         values, vectors = np.linalg.eigh(self.gram)
         return np.maximum(values, 0), vectors, vectors.T @ self.projection
 
-    def solve(self, alphas: Sequence[float]) -> Solution:
+    def solve(self, alphas: Sequence[float] | Array) -> Solution:
         """The solution for every penalty, in the eigenbasis of gram, which is made once."""
         values, vectors, projection = self._eigen
         denominator = values + np.asarray(alphas, dtype=np.float64)[:, None]  # (n_alphas, d)
@@ -141,7 +142,7 @@ class Centred:
         return self._solution(vectors @ shrunk)
 
     def solve_one(self, alpha: float) -> Solution:
-        """The same for one penalty, by Cholesky: an order of magnitude less work where no other penalty follows.
+        """The same for one penalty, by Cholesky: a tenth of the work where few others follow.
 
         Not for a penalty within the rounding noise, for which the trace, a bound of the largest eigenvalue, stands in.
         """
@@ -177,28 +178,51 @@ def centre(moments: Moments, scale: bool = False) -> Centred:
     )
 
 
-def solve(moments: Moments, alphas: Sequence[float], scale: bool = False) -> Solution:
+def solve(moments: Moments, alphas: Sequence[float] | Array, scale: bool = False) -> Solution:
     """Ridge of the rows in `moments` for every penalty. scale: penalize as if columns had unit variance."""
     return centre(moments, scale).solve(alphas)
 
 
 def predict(blocks: Blocks, rows: Array, solution: Solution) -> Array:
     """(n_alphas, len(rows), k): predictions for all penalties from one reading of the features."""
+    n_alphas, _, k = solution.coef.shape
+    out = np.empty((n_alphas, len(rows), k))
+    for at, predictions in _predictions(blocks, rows, solution):
+        out[:, at] = predictions
+    return out
+
+
+def squared_errors(blocks: Blocks, y: Array, rows: Array, solution: Solution, weights: Array | None = None) -> Array:
+    """(n_alphas,) sums over rows and targets. y: (n, k), weights: (n,), of all rows."""
+    total = np.zeros(len(solution.coef))
+    for at, predictions in _predictions(blocks, rows, solution):
+        errors = ((predictions - y[rows[at]]) ** 2).sum(axis=2)
+        total += errors.sum(axis=1) if weights is None else errors @ weights[rows[at]]
+    return total
+
+
+def _predictions(blocks: Blocks, rows: Array, solution: Solution) -> Iterator[tuple[Array, Array]]:
+    """(positions within `rows`, (n_alphas, len(positions), k)), ROWS at a time."""
     n_alphas, d, k = solution.coef.shape
     coef = solution.coef.transpose(1, 0, 2).reshape(d, n_alphas * k)
-    out = np.empty((len(rows), n_alphas * k))
     for at, x in _row_blocks(blocks, rows):
-        out[at] = x @ coef
-    return out.reshape(len(rows), n_alphas, k).transpose(1, 0, 2) + solution.intercept[:, None]
+        yield at, (x @ coef).reshape(len(x), n_alphas, k).transpose(1, 0, 2) + solution.intercept[:, None]
+
+
+class Searched(NamedTuple):
+    """One fold at every penalty of PENALTIES. errors: (n_penalties,) squared errors of its held-out rows."""
+
+    solution: Solution
+    errors: Array
 
 
 class FoldMoments:
-    """Ridge of every fold's training part. Moments and eigendecompositions are made on first need and kept.
+    """Ridge of every fold's training part. Moments are made on first need and kept.
 
-    dense: fold -> blocks over all rows. shared: whether that is the same for every fold; if so one pass
-    serves all. y: (n_train,) or (n_train, k). n_penalties: how many will be asked for,
-    by any number of calls. Kept: (d, d) float64, one per fold and one per sort of rows (75 MB each
-    at 3,072 columns); where repeats make too many sorts, a pass over the features for every fold instead.
+    dense: fold -> blocks over all rows. y: (n_train,) or (n_train, k). weights: fold -> (n_train,), or None where all
+    rows count alike. shared: whether features and weights are the same for every fold; if so one pass serves all.
+    Kept: (d, d) float64 (75 MB at 3,072 columns) for each sort of rows, and for each fold that a single penalty was
+    asked of; where repeats make too many sorts, a pass over the features for every fold instead.
     """
 
     def __init__(
@@ -207,22 +231,23 @@ class FoldMoments:
         y: Array,
         folds: Folds,
         shared: bool,
-        weights: Array | None = None,
-        n_penalties: int = 1,
+        weights: Callable[[int], Array | None] = lambda fold: None,
     ) -> None:
-        self._n_penalties = n_penalties
-        self._dense, self._y, self._folds, self._shared, self._weights = dense, y, folds, shared, weights
+        self._dense, self._folds, self._shared, self._weights = dense, folds, shared, weights
+        self._y = np.asarray(y, dtype=np.float64).reshape(len(folds), -1)
         self._parts: list[Moments] = []
         self._problems: dict[int, Centred] = {}
+        self._searched: dict[int, Searched] = {}
+        self.penalties: dict[int, float] = {}
 
     def training(self, fold: int) -> Moments:
         """Moments of all rows that `fold` trains on."""
         labels, trains = self._sorts
         if not self._shared or len(trains) > 2 * self._folds.n_folds + 1:
             mine = np.where(self._folds.training[fold], 0, -1)
-            return accumulate(self._dense(fold), self._y, mine, 1, self._weights)[0]
+            return accumulate(self._dense(fold), self._y, mine, 1, self._weights(fold))[0]
         if not self._parts:
-            self._parts = accumulate(self._dense(fold), self._y, labels, len(trains), self._weights)
+            self._parts = accumulate(self._dense(fold), self._y, labels, len(trains), self._weights(fold))
         return reduce(Moments.__add__, (part for part, use in zip(self._parts, trains[:, fold], strict=True) if use))
 
     @cached_property
@@ -234,12 +259,32 @@ class FoldMoments:
         labels[used] = found[1]
         return labels, found[0].T
 
-    def solve(self, fold: int, alphas: Sequence[float]) -> Solution:
-        """Ridge of the rows that `fold` trains on, for every penalty."""
+    def solve(self, fold: int, alpha: float) -> Solution:
+        """Ridge of the rows that `fold` trains on, for one penalty."""
         if fold not in self._problems:
             self._problems[fold] = centre(self.training(fold))
-        problem = self._problems[fold]
-        if max(self._n_penalties, len(alphas)) >= EIGEN_PAYS:
-            return problem.solve(alphas)
-        each = [problem.solve_one(alpha) for alpha in alphas]
-        return Solution(*(np.concatenate(parts) for parts in zip(*each, strict=True)))
+        return self._problems[fold].solve_one(alpha)
+
+    def search(self, fold: int) -> Solution:
+        """Ridge of the rows that `fold` trains on, with the penalty found for it, which `penalties` then holds.
+
+        It is that of PENALTIES with the least squared error, weighted as the rows are fitted, summed over the rows that
+        the other folds of the same draw hold out, each predicted by ridge of its own fold. So no row is ever judged for
+        the penalty that it is predicted with. Its target does take part, as one training row among many, in the
+        models of the other folds that are judged; and of folds in time, later ones have a say in the penalty.
+        """
+        n = self._folds.n_per_repeat
+        draw = range(fold // n * n, fold // n * n + n)
+        errors = sum(self._grid(other).errors for other in draw if other != fold)
+        best = int(np.argmin(errors))
+        self.penalties[fold] = float(PENALTIES[best])
+        return Solution(*(part[best : best + 1] for part in self._grid(fold).solution))
+
+    def _grid(self, fold: int) -> Searched:
+        """Made once a fold; the eigendecomposition, of which it takes one, is not kept."""
+        if fold not in self._searched:
+            solution = centre(self.training(fold)).solve(PENALTIES)
+            rows, weights = self._folds.out(fold), self._weights(fold)
+            errors = squared_errors(self._dense(fold), self._y, rows, solution, weights)
+            self._searched[fold] = Searched(solution, errors)
+        return self._searched[fold]

@@ -79,15 +79,18 @@ def tune(
 
     Of a file with more finished trials the first `trials` are the result, as if there were no others. key: of all that
     decides a trial's score, so not of their number; a file with trials of another key is refused. tune_rows: see
-    Problem.view. Raises UserError on a refused or unusable file, and when no trial got a score.
+    Problem.view. Raises UserError on a refused or unusable file, and when no trial got a score; ValueError for a head
+    without a space.
     """
+    if (space := head.space) is None:
+        raise ValueError(f"{head.kind} has nothing to tune")
 
     def evaluate(params: StrictModel, on_step: OnStep) -> float:
         make = head.factory(params, problem.seed)
         return cross_fit(problem, make, on_step, name=name, with_test=False, tune_rows=tune_rows).score
 
     history = search(
-        lambda trial: head.space(trial, start),
+        lambda trial: space(trial, start),
         evaluate,
         [start.model_dump(mode="json")],
         trials=trials,

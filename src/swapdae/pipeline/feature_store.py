@@ -124,12 +124,12 @@ class FeatureStore:
             raise UserError(f"class_weight: the target has no class '{strange[0]}'; it has {', '.join(classes)}")
         return {classes.index(label): weight for label, weight in head.class_weight.items()}
 
-    def problem_of(self, head: HeadConfig, *, n_penalties: int = 1) -> Problem:
+    def problem_of(self, head: HeadConfig) -> Problem:
         """What a head of the experiment is cross-fitted on."""
-        return replace(self.problem(head.features, n_penalties=n_penalties), class_weight=self.class_weight(head))
+        return replace(self.problem(head.features), class_weight=self.class_weight(head))
 
-    def problem(self, names: Sequence[str], *, n_penalties: int = 1) -> Problem:
-        """Views with targets and folds: what heads are cross-fitted on. n_penalties: see Problem."""
+    def problem(self, names: Sequence[str]) -> Problem:
+        """Views with targets and folds: what heads are cross-fitted on."""
         run, data = self.run, self.run.data
         last = self.n_autoencoders - 1
         pretrained = lru_cache(maxsize=1)(self.pretrained)  # trials, and folds that share one, encode its rows once
@@ -142,7 +142,6 @@ class FeatureStore:
             n_classes=len(data.table.classes),
             metric=run.competition.metric_of,
             seed=run.experiment.seed,
-            n_penalties=n_penalties,
             device=run.device,
             pretrained=(lambda fold: pretrained(min(fold, last))) if tuple(names) == ("dae",) else None,
             weights=data.table.weights,

@@ -65,11 +65,8 @@ class Trainings:
 
     def _ridge(self, train: Callable[[int], FloatArray], on_step: OnStep | None = None) -> float:
         ridge = HEADS["ridge"]
-        problem = replace(
-            self.problem,
-            features=LoadedFeatures(cache(train), shared=self.shared, prefix="dae"),
-            n_penalties=len(ALPHAS),
-        )
+        features = LoadedFeatures(cache(train), shared=self.shared, prefix="dae")
+        problem = replace(self.problem, features=features)
         scores = []
         for alpha in ALPHAS:
             make = ridge.factory(ridge.params.model_validate({"alpha": alpha}), problem.seed)

@@ -14,7 +14,7 @@ from scipy.linalg import cholesky
 from scipy.linalg.lapack import dpotri
 
 from swapdae.competition.fold_rows import Folds
-from swapdae.modelling.moments import FoldMoments, Solution, centre, predict
+from swapdae.modelling.moments import FoldMoments, Solution, centre, predict, solve
 
 Array = NDArray[Any]
 
@@ -62,7 +62,7 @@ def ablate(x: Array, y: Array, folds: Folds, sets: Sequence[Array], alphas: Sequ
     targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     moments = FoldMoments(lambda fold: (x,), targets, folds, shared=True)
     rows = folds.out(0)
-    alpha = float(alphas[int(_errors(x, targets, rows, moments.solve(0, alphas)).mean(axis=1).argmin())])
+    alpha = float(alphas[int(_errors(x, targets, rows, solve(moments.training(0), alphas)).mean(axis=1).argmin())])
     errors = np.full((1 + len(sets), len(y)), np.nan)
     for fold in range(folds.n_per_repeat):
         problem = centre(moments.training(fold), scale=False)

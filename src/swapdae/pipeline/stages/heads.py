@@ -56,6 +56,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
         "folds": [metric.value_of(score) for score in fitted.fold_scores],
         "features": list(config.features),
         "params": params.model_dump(mode="json"),
+        **({"penalties": list(found.values())} if (found := problem.moments.penalties) else {}),
         **({"instead_of_loss": {loss: head.instead[loss]}} if loss in head.instead else {}),
     }
 

@@ -79,7 +79,7 @@ def _supervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
     targets = one_hot(y, len(run.data.table.classes)) if run.competition.task == "multiclass" else y
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run, store))] = 1
-    folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, weights)
+    folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, lambda fold: weights)
     return (folds.training(fold) for fold in range(run.data.folds.n_folds))
 
 

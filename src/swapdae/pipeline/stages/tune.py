@@ -46,7 +46,7 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
             bar.update(bar.task_ids[0], completed=len(history), best=best)
 
         found = tune(
-            FeatureStore(run).problem_of(config, n_penalties=config.trials),
+            FeatureStore(run).problem_of(config),
             HEADS[config.kind],
             config.start,
             trials=config.trials,
