@@ -1,8 +1,9 @@
 """What does each head add to the blend, and so which heads should the default experiment have?
 
-python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 3] [--trials 20]
-[--sets flights diamonds] [--keep DIRECTORY]: the autoencoder's recipe is that of the experiment `flights` for both sets
-(see time_to_quality); each head's parameters are tuned on a draw of its own, from those of the experiment.
+python benchmarks/blend_parts.py [--quick] [--rows 20000] [--epochs N] [--seeds 3] [--trials 20] [--sets flights
+diamonds] [--keep DIRECTORY]: the autoencoder's recipe is that of the experiment `flights_random` for both sets, and
+`flights` is its table (see time_to_quality); each head's parameters are tuned on a draw of its own, from those of the
+experiment.
 A seed draws rows, folds and weights; 60% of the rows are labelled, and one autoencoder is trained on all. All heads are
 cross-fitted on the same folds (ridge finds its penalty), then blends as in the pipeline: of all heads, of
 all but one, and of LightGBM with one other. With --keep, features, trials and out-of-fold predictions stay there, and a
@@ -233,7 +234,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a directory for features and predictions, made if need be")
     parser.add_argument("--trials", type=int, default=20, help="of each head, on a draw of its own; 0: not tuned")
     given = parser.parse_args()
-    run = Run.of(here(), "flights")
+    run = Run.of(here(), "flights_random")
     config, heads = run.experiment.dae, run.experiment.heads
     whole = given.rows, given.epochs or config.training.epochs, given.seeds, given.trials
     rows, epochs, seeds, trials = (4_000, 2, 2, 1) if given.quick else whole

@@ -8,6 +8,7 @@ epochs, from the same weights, and ridge on the features is scored out of fold a
 Seeds count from 1: a search with seed 0 has not seen these draws.
 Prints every arm's mean metric, its paired gain over the flat default with the spread over seeds, and rows/s; then one
 line of JSON: value, gain, gain_sd and rows_per_s of every arm.
+Folds are the competition's, so on `flights` they keep days together; docs/method.md has figures of flights_random.
 """
 
 import argparse

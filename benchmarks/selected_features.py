@@ -1,12 +1,13 @@
 """What a boosted head gains from k of the autoencoder's features, and what ridge loses without the others.
 
 python benchmarks/selected_features.py [--quick] [--rows 10000] [--width 1024] [--epochs 8] [--ks 16 64 128] [--folds 3]
-[--seed 0] [--heads lightgbm] [--concrete K ...]: on rows of flights, an autoencoder of three layers of `width` is
-trained without labels on all of them; then, out of fold, heads on raw columns, raw + principal components, and raw +
-selected features (supervised within folds, or unsupervised), and ridge on selected features alone and on all.
-Greedy selections of several k are prefixes of one; --concrete adds supervised concrete selectors, trained for each k.
-Prints score, paired gain over the first line of its head with the standard deviation over folds, and seconds of
-choosing and of fitting; then one line of JSON: score, gain, gain_sd, seconds of every arm.
+[--seed 0] [--heads lightgbm] [--concrete K ...]: on rows of `flights_random` (folds are drawn here, by row), an
+autoencoder of three layers of `width` is trained without labels on all of them; then, out of fold, heads on raw
+columns, raw + principal components, and raw + selected features (supervised within folds, or unsupervised), and ridge
+on selected features alone and on all. Greedy selections of several k are prefixes of one; --concrete adds supervised
+concrete selectors, trained for each k. Prints score, paired gain over the first line of its head with the standard
+deviation over folds, and seconds of choosing and of fitting; then one line of JSON: score, gain, gain_sd, seconds of
+every arm.
 """
 
 import argparse
@@ -100,7 +101,7 @@ class Table:
 
 def prepared(given: argparse.Namespace, folder: Path) -> tuple[Features, FeatureSet, Problem]:
     """The autoencoder trained, its features, the raw ones, and the problem without any."""
-    run = downloaded("flights")
+    run = downloaded("flights_random")
     table = run.data.table
     rows = train_rows(table.n_train, given.rows, given.seed)
     frame = table.train.iloc[rows].reset_index(drop=True)

@@ -15,7 +15,7 @@ from swapdae.heads import HEADS
 from swapdae.pipeline.run import Run
 
 ROOT = Paths(Path(__file__).parents[2])
-SHIPPED = ["flights", "flights_full", "smoke", "tps_feb_2021", "tps_feb_2021_reference"]
+SHIPPED = ["flights", "flights_full", "flights_random", "smoke", "tps_feb_2021", "tps_feb_2021_reference"]
 COMPETITION = {
     "name": "c",
     "host": "kaggle",

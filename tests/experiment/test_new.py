@@ -108,19 +108,20 @@ def test_sizes_follow_the_rows(n: int) -> None:
     assert seconds <= SECONDS
 
 
-def test_shipped_experiments_are_those_of_the_repository(paths: Paths) -> None:
+@pytest.mark.parametrize("name", ["flights", "flights_random"])
+def test_shipped_experiments_are_those_of_the_repository(paths: Paths, name: str) -> None:
     """And are brought once, never over a file that is there."""
     repository = Paths(Path(__file__).parents[2])
     said: list[str] = []
-    bring_shipped(paths, "flights", said.append)
-    for file in ("experiments/flights.toml", "input/flights/competition.toml"):
+    bring_shipped(paths, name, said.append)
+    for file in (f"experiments/{name}.toml", f"input/{name}/competition.toml"):
         assert (paths.root / file).read_bytes() == (repository.root / file).read_bytes()
         assert (SHIPPED.root / file).read_bytes() == (repository.root / file).read_bytes()
-    assert len(said) == 2 and read_experiment(paths, "flights").competition == "flights"
-    paths.experiment_file("flights").write_text("mine")
-    bring_shipped(paths, "flights", said.append)
+    assert len(said) == 2 and read_experiment(paths, name).competition == name
+    paths.experiment_file(name).write_text("mine")
+    bring_shipped(paths, name, said.append)
     bring_shipped(paths, "tinny", said.append)
-    assert paths.experiment_file("flights").read_text() == "mine" and len(said) == 2
+    assert paths.experiment_file(name).read_text() == "mine" and len(said) == 2
 
 
 def test_parquet_files_and_several_targets(paths: Paths, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             NAME,
             lambda scratch: _body(run),
             reads=("download", *(f"heads/{name}" for name in run.experiment.heads), "blend"),
-            config={"host": run.competition.host, "metric": run.competition.metric_key},
+            config={"host": run.competition.host, "slug": run.competition.slug, "metric": run.competition.metric_key},
             files=lambda: _solution(run),
             code=("competition.submission", "modelling.decision", f"competition.hosts.{run.competition.host}"),
         )
