@@ -43,8 +43,8 @@ from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit, fold_value
 from swapdae.modelling.features import FeatureSet, FileFeatures, JoinedFeatures, RawFeatures
 from swapdae.modelling.paired import paired_difference
 from swapdae.modelling.tuning import tune
+from swapdae.pipeline.feature_store import write_npy
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.stages.dae import write_npy
 from time_to_quality import LABELLED, Data, diamonds, flights
 
 Array = NDArray[Any]

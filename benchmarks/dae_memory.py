@@ -28,7 +28,7 @@ from swapdae.autoencoder.network import Autoencoder
 from swapdae.base.device import resolve_device
 from swapdae.base.memory import peak_rss_gb
 from swapdae.encoding.encoder import Codes, Encoder, Layout
-from swapdae.pipeline.stages.dae import write_npy
+from swapdae.pipeline.feature_store import write_npy
 
 N_LEVELS, N_NUMBERS = (2, 2, 2, 4, 4, 4, 8, 8, 7, 15), 14
 SECONDS_PER_ROW = 60 / 500_000

@@ -90,6 +90,11 @@ def figures(root: Path) -> dict[str, dict[str, float]]:
         "tune": {"rmse": metrics("tune/ridge")["rmse"], "alpha": metrics("tune/ridge")["params"]["alpha"]},
         "heads": {name: metrics(f"heads/{name}")["rmse"] for name in heads},
         "blend": {"rmse": metrics("blend")["cross_fitted"], "spread": _spread(run.array("blend", "test.npy"))},
+        "worth": {
+            "blend": metrics("worth")["blend"]["mean"],
+            "untrained": metrics("worth")["ridge"]["untrained"],
+            "training": metrics("worth")["training"]["mean"],
+        },
         "select_features": {line["columns"] + str(line["k"]): line["rmse"] for line in _lines(metrics)},
         "tune_noise": {"rmse": metrics("tune_noise")["rmse"], "rate": metrics("tune_noise")["predicted"]["c0"]},
     }

@@ -127,6 +127,20 @@ def columns() -> dict[str, Any]:
     }
 
 
+def worth() -> dict[str, Any]:
+    """What the stage worth reports."""
+    change = {"mean": -0.02, "low": -0.03, "high": -0.01, "verdict": "helps"}
+    unknown = {"mean": None, "low": None, "high": None, "verdict": "unknown"}
+    return {
+        "sentence": "The autoencoder helps the blend.",
+        "blend": {"without": 0.53, "with": 0.51, **change},
+        "ridge": {"raw": 0.7, "untrained": 0.6, "trained": 0.62},
+        "network": change,
+        "training": {"mean": 0.02, "low": -0.01, "high": 0.05, "verdict": "nothing"},
+        "both": unknown,
+    }
+
+
 def trials() -> list[dict[str, Any]]:
     scores = [-0.5, None, -0.4, -0.45, None, -0.3, -0.35, -0.41, -0.39]
     return [
@@ -166,6 +180,7 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
             "tune/ridge_dae": report_of("tune/ridge_dae", {"trials": trials()}),
             "heads/ridge_dae": State("stale", "changed: dae", report_of("heads/ridge_dae", {}).report),
             "blend": report_of("blend", {"method": "nnls", "cross_fitted": 0.51, "weights": weights}),
+            "worth": report_of("worth", worth()),
             "submit": State("missing"),
         },
         scores={"heads": heads, "blend": blend},

@@ -37,15 +37,17 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "blend: finished" in out
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and "running" not in out
-    assert out.count("done, nothing to do") == 8
+    assert out.count("done, nothing to do") == 9
     code, out, _ = swapdae("status", "tiny")
-    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 8 + ["missing"] * 2
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 9 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
-    assert set(found) == {"heads", "blend", "rows_left_out"} and set(found["heads"]) == {"ridge_raw", "ridge_dae"}
+    assert set(found) == {"heads", "blend", "worth", "rows_left_out"}
+    assert set(found["heads"]) == {"ridge_raw", "ridge_dae"}
     assert set(found["heads"]["ridge_dae"]) == {"features", "oof", "public", "private", "seconds"}
     assert set(found["blend"]) == {"oof", "oof_cross_fitted", "public", "private", "weights"}
     table = swapdae("scores", "tiny")[1]
     assert f"{found['heads']['ridge_raw']['oof']:.5f}" in table and "blend (cross-fitted)" in table
+    assert table.splitlines()[-1] == found["worth"]["sentence"] and " Ridge has " in found["worth"]["sentence"]
 
 
 def test_status_says_which_input_changed(tiny: Paths) -> None:
@@ -85,7 +87,8 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
     stages = ("download", "dae", "select", "activations", "tune", "heads", "blend", "score", "submit", "report")
-    for word in (*stages, "run", "status", "scores", "compare", "tune-noise", "select-features", "new", "params"):
+    others = ("run", "status", "scores", "compare", "tune-noise", "select-features", "new", "params")
+    for word in (*stages, "worth", *others):
         assert f" {word} " in out
 
 

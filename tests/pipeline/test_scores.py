@@ -23,6 +23,7 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
     assert found["blend"]["oof_cross_fitted"] == run.report("blend").metrics["cross_fitted"]
     assert found["heads"]["ridge_dae"]["seconds"] >= run.report("tune/ridge_dae").seconds
     lines = score_table(run, found).splitlines()
+    assert lines.pop() == run.report("worth").metrics["sentence"] and lines.pop() == ""
     assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
 
     # A submission of an older blend says nothing of this one where the host scores without submissions.

@@ -13,7 +13,7 @@ def test_a_stages_sources_are_its_own_module_and_what_its_code_imports() -> None
     assert {"pipeline/stages/dae.py", "autoencoder/step.py", "autoencoder/swap_noise.py"} <= set(found)
     assert "autoencoder/block.cpp" in found, "compiled code counts too"
     assert not [name for name in found if name.startswith(("heads/", "report/", "pipeline/run"))]
-    assert {"report/verdict.py", "report/page.html"} <= set(sources_of("report", ("report.sections", "report.page")))
+    assert {"report/worth.py", "report/page.html"} <= set(sources_of("report", ("report.sections", "report.page")))
     assert set(versions_of("dae", ("autoencoder.fit",))) >= {"python", "torch", "numpy"}
     assert "lightgbm" not in versions_of("heads", ("heads.ridge",))
     assert "lightgbm" in versions_of("heads", ("heads.lightgbm",))

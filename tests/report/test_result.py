@@ -62,3 +62,8 @@ def test_fold_values_are_the_metric_of_each_folds_rows(regression: StageResults)
     rows = regression.folds == 1
     difference = regression.oofs["blend"][rows] - regression.table.y[rows]
     assert values[1] == pytest.approx(np.sqrt(np.mean(difference**2)))
+
+
+def test_headline_says_what_the_autoencoder_adds(regression: StageResults) -> None:
+    assert headline(regression).verdict == "The autoencoder helps the blend."
+    assert headline(replace(regression, states={})).verdict == ""

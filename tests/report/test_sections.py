@@ -7,14 +7,15 @@ import pytest
 
 from report_case import EVIL, HEADS, results
 from swapdae.competition.config import Task
-from swapdae.report import blend, predictions, result
+from swapdae.experiment.config import Experiment
+from swapdae.report import blend, predictions, result, worth
 from swapdae.report.page import Section, page
 from swapdae.report.sections import SECTIONS
 from swapdae.report.stage_results import StageResults
 
 
 def test_every_section_shows_what_there_is(sections: dict[str, Section]) -> None:
-    titles = ["Result", "Data", "Autoencoder", "Activations", "Selection", "Tuning"]
+    titles = ["Result", "Worth", "Data", "Autoencoder", "Activations", "Selection", "Tuning"]
     assert list(sections) == [*titles, "Blend", "Predictions", "Provenance"]
     for section in sections.values():
         assert not any(line.startswith("Left out") for line in section.text)
@@ -36,6 +37,25 @@ def test_selection_shows_features_columns_and_costs(sections: dict[str, Section]
     assert {row[4] for row in rows if row[1] == "2" and row[2] == "network"} == {"+0.05000"}
     assert "with all 5 columns: 0.5200; with the 1 selected: 0.6000" in found.pictures[0].alt
     assert f"Taken most often is {EVIL}, by 100%" in found.pictures[1].alt
+
+
+def test_worth_shows_each_change_with_its_interval(sections: dict[str, Section]) -> None:
+    found = sections["Worth"]
+    assert found.text[0] == "The autoencoder helps the blend."
+    assert [row[1:] for row in found.grids[0].rows] == [
+        ("0.70000", "0.60000", "-0.02000", "-0.03000 to -0.01000", "helps"),
+        ("0.60000", "0.62000", "+0.02000", "-0.01000 to +0.05000", "not told from noise"),
+        ("0.70000", "0.62000", "-", "-", "too few folds"),
+        ("0.53000", "0.51000", "-0.02000", "-0.03000 to -0.01000", "helps"),
+    ]
+    assert found.pictures[0].alt.endswith("ridge: network, ridge: training, blend."), "what is unknown is not drawn"
+
+
+def test_worth_of_an_autoencoder_that_no_head_reads_is_left_out(regression: StageResults) -> None:
+    raw = Experiment.model_validate({"name": "made_up", "competition": "c", "heads": {"a": {"kind": "ridge"}}})
+    none = replace(regression, experiment=raw)
+    assert worth.section(none).text == ("Left out: no head reads autoencoder features.",)
+    assert result.headline(none).verdict == "No head reads the autoencoder's features."
 
 
 def test_a_column_restored_badly_is_named_with_its_true_figure(sections: dict[str, Section]) -> None:
@@ -66,7 +86,7 @@ def test_what_has_not_run_is_left_out_with_the_command_that_runs_it(regression: 
     bare = StageResults(regression.experiment, regression.competition, {}, scores)
     sections = {section.title: section for section in (make(bare) for make in SECTIONS)}
     stages = {"Data": "download", "Autoencoder": "dae", "Activations": "activations", "Blend": "blend"}
-    for title, stage in {**stages, "Predictions": "heads"}.items():
+    for title, stage in {**stages, "Worth": "worth", "Predictions": "heads"}.items():
         assert sections[title].text == (f"Left out: {stage} has not run. This runs it: swapdae {stage} made_up",)
     assert not any(section.pictures for section in sections.values())
     assert sections["Selection"].text[0].startswith("Not measured yet")

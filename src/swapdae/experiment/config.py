@@ -87,6 +87,11 @@ class HeadConfig(StrictModel):
         """The views in one word, as tables show them."""
         return "+".join(self.features)
 
+    @property
+    def uses_dae(self) -> bool:
+        """Whether it reads autoencoder features, all or a choice of them."""
+        return bool({"dae", "dae_selected"} & set(self.features))
+
 
 class Experiment(StrictModel):
     """experiments/<name>.toml."""
@@ -118,7 +123,7 @@ class Experiment(StrictModel):
     @property
     def uses_dae(self) -> bool:
         """Whether any head reads autoencoder features; without one no autoencoder is trained."""
-        return self.reads("dae", "dae_selected")
+        return any(head.uses_dae for head in self.heads.values())
 
     @property
     def uses_selection(self) -> bool:

@@ -4,15 +4,17 @@ The scope of the autoencoder is decided here and nowhere else: "transductive" is
 fold, which never sees the fold's held-out rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.errors import UserError
+from swapdae.base.files import written_aside
 from swapdae.competition.fold_rows import Folds
 from swapdae.encoding.encoder import Codes, Layout, encode
 from swapdae.experiment.config import HeadConfig
@@ -38,6 +40,20 @@ def label_free_rows(config: DaeConfig, folds: Folds, n_test: int) -> list[RowNum
 def feature_files(directory: Path, n: int) -> list[Path]:
     """Where a stage puts features: one file for all folds, or one per fold."""
     return [directory / ("features.npy" if n == 1 else f"features_{k}.npy") for k in range(n)]
+
+
+def write_npy(file: Path, blocks: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:
+    """Stream blocks of rows into one float16 .npy: nothing is held whole, and a name that exists is whole."""
+    limit = np.finfo(np.float16).max
+    n_rows = 0
+    with written_aside(file) as aside, aside.open("wb") as out:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(out, header)
+        for block in blocks:
+            out.write(np.clip(block, -limit, limit).astype("<f2").data)
+            n_rows += len(block)
+        if n_rows != shape[0]:
+            raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
     "tune": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "heads": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "blend": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
+    "worth": (Revision(1, "the first"),),
     "score": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "submit": (Revision(1, "a CSV is known by its sha256"),),
     "report": (Revision(1, "keys of upstream reports"),),

@@ -11,8 +11,9 @@ Scores = dict[str, Any]
 
 def scores_of(run: Run) -> Scores:
     """{"heads": {name: {features, oof, public, private, seconds}}, "blend": {oof, oof_cross_fitted, public, private,
-    weights}, "rows_left_out"}; None where a stage has not run. seconds: tuning and fitting together. rows_left_out:
-    train rows that no fold holds out, and that out-of-fold scores leave out."""
+    weights}, "worth", "rows_left_out"}; None where a stage has not run. seconds: tuning and fitting together. worth:
+    what that stage says of the autoencoder. rows_left_out: train rows that no fold holds out, and that out-of-fold
+    scores leave out."""
     metric = run.competition.metric
     told = read_report(run.directory("score"))
     outside = told.metrics if told else {}
@@ -26,6 +27,7 @@ def scores_of(run: Run) -> Scores:
             "seconds": sum(report.seconds for report in (fitted, tuned) if report) if fitted else None,
         }
     blend, submitted = read_report(run.directory("blend")), read_report(run.directory("submit"))
+    worth = read_report(run.directory("worth")) if run.experiment.uses_dae else None
     # A submission may be of an older blend; a host that tells without one was asked about this one.
     scored = outside.get("blend", {"public": None, "private": None})
     return {
@@ -36,6 +38,7 @@ def scores_of(run: Run) -> Scores:
             **_outside(scored if scored["public"] is not None or submitted is None else submitted.metrics),
             "weights": blend.metrics["weights"] if blend else None,
         },
+        "worth": worth.metrics if worth else None,
         "rows_left_out": folds.metrics["rows_left_out"] if (folds := read_report(run.directory("folds"))) else None,
     }
 
@@ -45,7 +48,8 @@ def _outside(found: dict[str, Any] | None) -> dict[str, float | None]:
 
 
 def score_table(run: Run, scores: Scores) -> str:
-    """The scores as a Markdown table, and how many train rows they leave out, if any."""
+    """The scores as a Markdown table, how many train rows they leave out, if any, and what the autoencoder
+    adds."""
     rows = [[f"{run.competition.metric}", "features", "out of fold", "public", "private", "weight", "seconds"]]
     blend = scores["blend"]
     weights = blend["weights"] or {}
@@ -57,7 +61,8 @@ def score_table(run: Run, scores: Scores) -> str:
     rows = _known(rows)
     n = scores["rows_left_out"]
     note = f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if n else ""
-    return markdown_table(rows) + note
+    worth = f"\n\n{scores['worth']['sentence']}" if scores["worth"] else ""
+    return markdown_table(rows) + note + worth
 
 
 def _known(rows: list[list[str]]) -> list[list[str]]:

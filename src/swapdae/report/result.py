@@ -9,7 +9,6 @@ from swapdae.modelling.cross_fit import fold_values
 from swapdae.report.drawing import BLUE, ORANGE, named_rows, picture
 from swapdae.report.page import Grid, Headline, Picture, Section, listed, text_of
 from swapdae.report.stage_results import StageResults
-from swapdae.report.verdict import verdict
 
 Array = NDArray[np.float64]
 BY_HAND = ("select_features", "submit")  # stages that `swapdae run` leaves to the user
@@ -19,7 +18,15 @@ def headline(found: StageResults) -> Headline:
     """The blend's score, the best single head's, and the command that comes next."""
     competition, name = found.competition, found.experiment.name
     about = f"{competition.name}: {competition.task}, {found.metric} ({found.better}). Made by swapdae."
-    return Headline(about, _sentence(found), verdict(found), *_next_step(found, name))
+    return Headline(about, _sentence(found), _worth(found), *_next_step(found, name))
+
+
+def _worth(found: StageResults) -> str:
+    """What the autoencoder adds, as the stage worth says it."""
+    if not found.experiment.uses_dae:
+        return "No head reads the autoencoder's features."
+    metrics = found.metrics("worth")
+    return metrics["sentence"] if metrics else ""
 
 
 def _sentence(found: StageResults) -> str:

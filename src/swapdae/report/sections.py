@@ -2,12 +2,24 @@
 
 from collections.abc import Callable
 
-from swapdae.report import activations, autoencoder, blend, data, predictions, provenance, result, selection, tuning
+from swapdae.report import (
+    activations,
+    autoencoder,
+    blend,
+    data,
+    predictions,
+    provenance,
+    result,
+    selection,
+    tuning,
+    worth,
+)
 from swapdae.report.page import Section
 from swapdae.report.stage_results import StageResults
 
 SECTIONS: tuple[Callable[[StageResults], Section], ...] = (
     result.section,
+    worth.section,
     data.section,
     autoencoder.section,
     activations.section,

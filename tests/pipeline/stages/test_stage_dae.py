@@ -7,7 +7,7 @@ import pytest
 
 from pipeline_case import make, with_dae, with_table
 from swapdae.base.errors import UserError
-from swapdae.pipeline.feature_store import FeatureStore
+from swapdae.pipeline.feature_store import FeatureStore, write_npy
 from swapdae.pipeline.publish import open_scratch
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.stages import dae, plan_of
@@ -62,9 +62,9 @@ def test_no_head_reads_features_no_autoencoder_is_trained(run: Run) -> None:
 def test_write_npy_refuses_another_number_of_rows(tmp_path: Path) -> None:
     blocks = [np.full((2, 3), 1e9, dtype=np.float32)]
     with pytest.raises(ValueError, match="2 rows came, 5 were announced"):
-        dae.write_npy(tmp_path / "x.npy", iter(blocks), (5, 3))
+        write_npy(tmp_path / "x.npy", iter(blocks), (5, 3))
     assert not (tmp_path / "x.npy").exists()
-    dae.write_npy(tmp_path / "x.npy", iter(blocks), (2, 3))
+    write_npy(tmp_path / "x.npy", iter(blocks), (2, 3))
     assert np.load(tmp_path / "x.npy").tolist() == [[65504.0] * 3] * 2  # clipped, not infinite
 
 

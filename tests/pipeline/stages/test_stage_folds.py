@@ -82,7 +82,7 @@ def test_the_first_rows_in_time_are_left_out_from_heads_to_the_page(run: Run) ->
         value = metrics["cross_fitted" if stage == "blend" else "rmse"]
         assert value == pytest.approx(np.sqrt(np.mean((oof - y)[~first] ** 2)))
     assert np.isfinite(pd.read_csv(run.paths.submission("tiny"))["target"]).all()
-    assert score_table(run, scores_of(run)).endswith("leaves out 75 train rows that no fold holds out.")
+    assert "leaves out 75 train rows that no fold holds out.\n" in score_table(run, scores_of(run))
     make(run, "report")
     page = (run.paths.oof("tiny") / "report.html").read_text()
     assert "75 of 300 train rows are held out by no fold: these scores leave them out." in page

@@ -22,6 +22,7 @@ from swapdae.pipeline.stages import (
     submit,
     tune,
     tune_noise,
+    worth,
 )
 
 KINDS: list[StageKind] = [
@@ -33,6 +34,7 @@ KINDS: list[StageKind] = [
     tune.KIND,
     heads.KIND,
     blend.KIND,
+    worth.KIND,
     score.KIND,
     tune_noise.KIND,
     select_features.KIND,

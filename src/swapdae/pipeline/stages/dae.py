@@ -1,14 +1,8 @@
 """dae: train the autoencoder, on all rows or once per fold, and write its features of all rows as float16 .npy."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from swapdae.base.files import written_aside
-from swapdae.pipeline.feature_store import FeatureStore, feature_files
+from swapdae.pipeline.feature_store import FeatureStore, feature_files, write_npy
 from swapdae.pipeline.head_inputs import own_hash
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -64,20 +58,6 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
         sizes = {"n_inputs": layout.n_inputs, "d_features": model.d_features}
         trainings.append({"n_rows": len(rows), **sizes, **vars(log[-1])})
     return {"device": str(device), "trainings": trainings}
-
-
-def write_npy(file: Path, blocks: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:
-    """Stream blocks of rows into one float16 .npy: nothing is held whole, and a name that exists is whole."""
-    limit = np.finfo(np.float16).max
-    n_rows = 0
-    with written_aside(file) as aside, aside.open("wb") as out:
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(out, header)
-        for block in blocks:
-            out.write(np.clip(block, -limit, limit).astype("<f2").data)
-            n_rows += len(block)
-        if n_rows != shape[0]:
-            raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
 
 
 KIND = StageKind(
