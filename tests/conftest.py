@@ -69,7 +69,7 @@ EXPERIMENT = {
     "dae": {"body": {"kind": "stack", "width": 16}, "training": {"epochs": 2, "batch_size": 64}},
     "heads": {
         "ridge_raw": {"kind": "ridge"},
-        "ridge_dae": {"kind": "ridge", "features": "dae", "trials": 2},
+        "ridge_dae": {"kind": "ridge", "features": "dae"},
         "lightgbm": {"kind": "lightgbm", "params": {"n_estimators": 20, "min_child_samples": 5}},
     },
 }

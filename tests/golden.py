@@ -37,13 +37,13 @@ k = 6
 [heads.ridge]
 kind = "ridge"
 features = ["raw", "dae"]
-trials = 3
 [heads.selected]
 kind = "ridge"
 features = "dae_selected"
 [heads.lightgbm]
 kind = "lightgbm"
 params = { n_estimators = 30, min_child_samples = 5 }
+trials = 3
 [heads.xgboost]
 kind = "xgboost"
 params = { n_estimators = 30 }
@@ -76,6 +76,7 @@ def figures(root: Path) -> dict[str, dict[str, float]]:
         return run.report(stage).metrics
 
     heads = list(run.experiment.heads)
+    tuned = metrics("tune/lightgbm")
     chosen = np.array(metrics("select")["chosen"])
     return {
         "download": {"rows": metrics("download")["n_train"], "fold_sum": _spread(run.data.folds.labels.astype(float))},
@@ -87,8 +88,11 @@ def figures(root: Path) -> dict[str, dict[str, float]]:
             "iou": metrics("activations")["noise"][0]["iou_clean"][0],
             "error": metrics("activations")["ablation"]["error"],
         },
-        "tune": {"rmse": metrics("tune/ridge")["rmse"], "alpha": metrics("tune/ridge")["params"]["alpha"]},
-        "heads": {name: metrics(f"heads/{name}")["rmse"] for name in heads},
+        "tune": {"rmse": tuned["rmse"], "learning_rate": tuned["params"]["learning_rate"]},
+        "heads": {
+            **{name: metrics(f"heads/{name}")["rmse"] for name in heads},
+            "penalty": metrics("heads/ridge")["penalties"][0],
+        },
         "blend": {"rmse": metrics("blend")["cross_fitted"], "spread": _spread(run.array("blend", "test.npy"))},
         "worth": {
             "blend": metrics("worth")["blend"]["mean"],

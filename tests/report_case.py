@@ -17,7 +17,7 @@ METRIC = {"regression": "rmse", "binary": "auc", "multiclass": "logloss"}
 EVIL = "<script>document.title = 'evil'</script>"
 LONG = "a_very_long_column_name_that_nobody_would_like_to_read_on_a_phone"
 HEADS = {
-    "ridge_dae": {"kind": "ridge", "features": "dae", "trials": 9},
+    "mlp_dae": {"kind": "mlp", "features": "dae", "trials": 9},
     EVIL: {"kind": "lightgbm"},
     LONG: {"kind": "xgboost"},
 }
@@ -166,7 +166,7 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
     iou = rng.uniform(0.5, 0.9, (6, 6))
     return StageResults(
         experiment=Experiment.model_validate(
-            {"name": "made_up", "competition": "c", "heads": {"ridge_dae": HEADS["ridge_dae"]}}
+            {"name": "made_up", "competition": "c", "heads": {"mlp_dae": HEADS["mlp_dae"]}}
         ),
         competition=Competition.model_validate(
             {"name": "c", "host": "kaggle", "slug": "c", "id": "id", "target": EVIL, "task": task, "metric": metric}
@@ -177,8 +177,8 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
             "activations": report_of("activations", study(), torch="2.14"),
             "select": report_of("select", {"n_features": 40, "chosen": [[1, 2, 3], [2, 3, 4]]}),
             "select_features": report_of("select_features", columns()),
-            "tune/ridge_dae": report_of("tune/ridge_dae", {"trials": trials()}),
-            "heads/ridge_dae": State("stale", "changed: dae", report_of("heads/ridge_dae", {}).report),
+            "tune/mlp_dae": report_of("tune/mlp_dae", {"trials": trials()}),
+            "heads/mlp_dae": State("stale", "changed: dae", report_of("heads/mlp_dae", {}).report),
             "blend": report_of("blend", {"method": "nnls", "cross_fitted": 0.51, "weights": weights}),
             "worth": report_of("worth", worth()),
             "submit": State("missing"),
@@ -195,5 +195,5 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
             "cluster_rates": rng.uniform(size=(6, 40)).astype(np.float16),
             "one_row": rng.random((20, 40)) < 0.3,
         },
-        importances={"ridge_dae": {"alpha": 0.8, LONG: 0.2}},
+        importances={"mlp_dae": {"alpha": 0.8, LONG: 0.2}},
     )

@@ -15,7 +15,6 @@ from optuna.trial import TrialState
 
 from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
-from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import RowNumbers
 from swapdae.modelling.head import Head, Trial
@@ -230,21 +229,6 @@ def test_trials_may_use_fewer_rows(tmp_path: Path) -> None:
     assert sizes == {30}
 
 
-def test_ridge_is_tuned_on_moments_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    eigh, calls = np.linalg.eigh, []
-
-    def counted(a: Array) -> Any:
-        calls.append(len(a))
-        return eigh(a)
-
-    monkeypatch.setattr(np.linalg, "eigh", counted)
-    head = HEADS["ridge"]
-    problem = toy_problem(n_train=100, n_folds=3)
-    result = tune(problem, head, head.params(), trials=6, storage_file=tmp_path / "t.db", key="", seed=0, tune_rows=50)
-    assert len(calls) <= 2 * 3, "per fold, scaled and not"
-    assert result.score > (result.history[0].score or 0)
-
-
 def test_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _tune(tmp_path / "t.db", 4)
     out = capfd.readouterr()
@@ -272,3 +256,10 @@ def test_importances_name_what_matters_and_leave_the_file_as_it_is(searched: Pat
 def test_few_trials_have_no_importances(searched: Path) -> None:
     assert importances(searched, 8, seed=0) != {}
     assert importances(searched, 7, seed=0) == {}
+
+
+def test_a_head_without_a_space_is_refused(tmp_path: Path) -> None:
+    head = replace(_head(), space=None)
+    with pytest.raises(ValueError, match=f"{head.kind} has nothing to tune"):
+        _tune(tmp_path / "t.db", head=head)
+    assert not (tmp_path / "t.db").exists()

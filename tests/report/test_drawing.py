@@ -53,7 +53,7 @@ def named(found: StageResults, names: tuple[str, ...]) -> StageResults:
         scores={**found.scores, "heads": dict.fromkeys(names, head)},
         oofs=dict.fromkeys((*names, "blend"), found.oofs["blend"]),
         tests=dict.fromkeys((*names, "blend"), found.tests["blend"]),
-        importances={"ridge_dae": dict.fromkeys(names, 1.0)},
+        importances={"mlp_dae": dict.fromkeys(names, 1.0)},
     )
 
 
@@ -64,7 +64,7 @@ def test_names_of_columns_heads_and_parameters_are_drawn_as_they_are(regression:
         for module in (data, result, tuning, blend, predictions)
         for shown in module.section(found).pictures
     }
-    for title in ("Drift between train and test", "Missing values", "Scores by fold", "What matters for ridge_dae"):
+    for title in ("Drift between train and test", "Missing values", "Scores by fold", "What matters for mlp_dae"):
         assert labels() <= texts(by_title[title]), title
     for title in ("Weights", "Correlation of errors", "Leave one out"):
         assert labels() <= texts(by_title[title]), title

@@ -39,8 +39,8 @@ def test_pictures_take_the_pages_ink(html: str) -> None:
 
 def test_the_first_screen_says_the_result_and_what_comes_next(html: str) -> None:
     header = html[html.index("<header>") : html.index("</header>")]
-    assert "The blend has rmse 0.51000" in header and "the best single head is ridge_dae with 0.50000" in header
-    assert "missing or stale (heads/ridge_dae)" in header and "<code>swapdae run made_up</code>" in header
+    assert "The blend has rmse 0.51000" in header and "the best single head is mlp_dae with 0.50000" in header
+    assert "missing or stale (heads/mlp_dae)" in header and "<code>swapdae run made_up</code>" in header
 
 
 def test_columns_of_numbers_stand_on_the_right() -> None:

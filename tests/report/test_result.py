@@ -51,7 +51,7 @@ def test_headline_says_what_to_do_next(
 
 def test_stale_and_drifted_stages_are_named(regression: StageResults) -> None:
     text = section(regression).text
-    assert text[1].startswith("Stale") and text[1].endswith(": heads/ridge_dae.")
+    assert text[1].startswith("Stale") and text[1].endswith(": heads/mlp_dae.")
     assert text[2].startswith("Made by other code") and text[2].endswith(": dae.")
     assert len(section(replace(regression, states=DONE)).text) == 1
 

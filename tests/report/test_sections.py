@@ -25,7 +25,7 @@ def test_every_section_shows_what_there_is(sections: dict[str, Section]) -> None
             assert picture.svg.startswith("<svg") and picture.svg.rstrip().endswith("</svg>")
     rows = sections["Result"].grids[0].rows
     assert [row[0] for row in rows] == [*HEADS, "blend, cross-fitted"]
-    assert "heads/ridge_dae" in sections["Result"].text[1]  # stale
+    assert "heads/mlp_dae" in sections["Result"].text[1]  # stale
 
 
 def test_selection_shows_features_columns_and_costs(sections: dict[str, Section]) -> None:
@@ -82,7 +82,7 @@ def test_heads_that_learnt_nothing_are_shown_too(task: Task) -> None:
 
 def test_what_has_not_run_is_left_out_with_the_command_that_runs_it(regression: StageResults) -> None:
     none: dict[str, None] = dict.fromkeys(("oof", "oof_cross_fitted", "public", "private", "weights", "seconds"))
-    scores = {"heads": {"ridge_dae": {**none, "features": "dae"}}, "blend": none}
+    scores = {"heads": {"mlp_dae": {**none, "features": "dae"}}, "blend": none}
     bare = StageResults(regression.experiment, regression.competition, {}, scores)
     sections = {section.title: section for section in (make(bare) for make in SECTIONS)}
     stages = {"Data": "download", "Autoencoder": "dae", "Activations": "activations", "Blend": "blend"}
@@ -95,6 +95,6 @@ def test_what_has_not_run_is_left_out_with_the_command_that_runs_it(regression: 
 
 
 def test_a_head_whose_tuning_has_not_run_is_left_out_with_the_command(regression: StageResults) -> None:
-    states = {"tune/ridge_dae": replace(regression.states["submit"])}
+    states = {"tune/mlp_dae": replace(regression.states["submit"])}
     (tuning,) = (make(replace(regression, states=states)) for make in SECTIONS if "tuning" in make.__module__)
     assert tuning.text == ("Left out: tune has not run. This runs it: swapdae tune made_up",)

@@ -22,7 +22,11 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
     "select": (Revision(1, "keys of upstream reports"),),
     "activations": (Revision(1, "keys of upstream reports"),),
     "tune": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
-    "heads": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
+    "heads": (
+        Revision(1, "keys of upstream reports"),
+        Revision(2, "labels are decided by a threshold"),
+        Revision(3, "ridge searches its penalty on a grid"),
+    ),
     "blend": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "worth": (Revision(1, "the first"),),
     "score": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),

@@ -52,7 +52,7 @@ def test_folds_are_written_and_part_of_what_heads_read(run: Run) -> None:
     make(run, "folds")
     assert len(written(run)) == 300, "put in place again"
     other = plan_of(folded(run, count=3, seed=1)).states()
-    assert {other[name].state for name in ("folds", "heads/lightgbm", "tune/ridge_dae")} == {"stale"}
+    assert {other[name].state for name in ("folds", "heads/lightgbm", "heads/ridge_dae")} == {"stale"}
     assert {other[name].state for name in ("download", "dae")} == {"done"}, "which see no fold"
 
 
@@ -106,9 +106,9 @@ def test_ridge_in_time_is_that_of_its_window(run: Run) -> None:
     run = in_time(with_experiment(run, heads={"ridge": run.experiment.heads["ridge_raw"]}), gap=2)
     make(run, "heads")
     (x,) = FeatureStore(run).view("raw").dense(0)
-    alpha, y = run.report("heads/ridge").metrics["params"]["alpha"], run.data.table.y
+    penalties, y = run.report("heads/ridge").metrics["penalties"], run.data.table.y
     for fold, start in enumerate((75, 150, 225)):
-        model = Ridge(alpha=alpha).fit(x[: start - 2].astype(np.float64), y[: start - 2])
+        model = Ridge(alpha=penalties[fold]).fit(x[: start - 2].astype(np.float64), y[: start - 2])
         found = run.array("heads/ridge", "oof.npy")[start : start + 75]
         assert found == pytest.approx(model.predict(x[start : start + 75].astype(np.float64)), rel=1e-4), fold
 
