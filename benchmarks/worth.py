@@ -1,14 +1,16 @@
 """What the autoencoder is worth, on real tables and on rows kept back: against the untrained network, PCA, raw columns.
 
-python benchmarks/worth.py [--quick] [--sets NAME ...] [--seeds 0 1 2] [--regimes all few] [--folder F] [--summary]
+python benchmarks/worth.py [--quick] [--sets NAME ...] [--seeds 0 1 2] [--regimes all few] [--folder F]
+[--summary [--picture FILE]]
 
-A cell is a set (worth_tables), a seed and a regime: "all" labels of the train rows, or a "few", 1,000, with all other rows
-unlabelled. The seed draws the rows kept back, folds and weights. Everything is sized as `swapdae new` sizes it
-(experiment/first.py). Ridge and the perceptron read the raw columns (one-hot), their principal components (200 at most;
-where there are fewer inputs all, a rotation), features of the untrained network, and of the same network trained on all
-rows without labels; ridge also, under "all" labels, those of an autoencoder per fold that never saw the held-out rows.
-Beside them LightGBM, XGBoost, CatBoost at the parameters of a first experiment, and non-negative least-squares blends of
-the trees with these heads. The metric is RMSE, or AUC (one class against the rest), out of fold and on the rows kept back.
+A cell is a set (worth_tables), a seed and a regime: "all" labels of the train rows, or a "few", 1,000, with all other
+rows unlabelled. The seed draws the rows kept back, folds and weights. Everything is sized as `swapdae new` sizes it
+(experiment/first.py). Ridge and the perceptron read the raw columns (one-hot), their principal components (at most 200;
+where there are fewer inputs all of them, a rotation), features of the untrained network, and of the same network
+trained on all rows without labels; ridge, under "all" labels, also those of an autoencoder per fold that never saw the
+held-out rows. Beside them LightGBM, XGBoost, CatBoost at the parameters of a first experiment, not tuned, and
+non-negative least-squares blends of the trees with these heads. The metric is RMSE, or AUC (one class against the rest:
+it asks for no calibration, which ridge has not), out of fold and on the rows kept back.
 A cell that has its row in worth_rows.jsonl is not run again; a killed one goes on from its predictions in the folder.
 --summary runs nothing and prints what there is, ending with one line of JSON: see worth_summary.
 """
@@ -30,11 +32,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.autoencoder.fit import fit_autoencoder, read_features
-from swapdae.autoencoder.network import Autoencoder
+from swapdae.autoencoder.fit import fit_autoencoder, read_features, untrained_autoencoder
 from swapdae.base.device import resolve_device
 from swapdae.base.files import written_aside
-from swapdae.base.random import seeded
 from swapdae.competition.config import FoldsConfig
 from swapdae.competition.fold_rows import Folds
 from swapdae.competition.folds import draw_folds
@@ -45,7 +45,7 @@ from swapdae.heads import HEADS, head_params
 from swapdae.modelling.blend import combine, cross_fitted_blend, nnls_weights
 from swapdae.modelling.cross_fit import Problem, cross_fit, fold_values
 from swapdae.modelling.features import FeatureSet, LoadedFeatures, RawFeatures
-from swapdae.pipeline.stages.dae import write_npy
+from swapdae.pipeline.feature_store import write_npy
 from worth_summary import summary
 from worth_tables import SETS, labelled, split, table_of
 
@@ -165,8 +165,7 @@ class Work:
             return file
         device, seed = resolve_device("cpu"), self.cell.seed + (fold or 0)
         if view == "untrained":
-            with seeded(seed, device):
-                model = Autoencoder(layout, self.config)
+            model = untrained_autoencoder(layout, self.config, seed=seed, device=device)
         else:
             model, _ = fit_autoencoder(codes[seen], layout, self.config, seed=seed, device=device, show_progress=False)
         write_npy(file, read_features(model, codes, layout, device), (len(codes), model.d_features))
@@ -270,6 +269,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "swapdae_worth")
     parser.add_argument("--rows", type=Path, default=ROWS, help="the file of rows")
     parser.add_argument("--summary", action="store_true", help="run nothing, print what there is")
+    parser.add_argument("--picture", type=Path, help="an SVG of the methods' mean ranks on the confirmation sets")
     told = parser.parse_args()
     if told.quick:
         told.sets, told.seeds = ["digits"], [0]
@@ -279,7 +279,7 @@ def main() -> None:
         for cell in () if told.summary else cells(told.sets, told.seeds, told.regimes):
             if cell not in done:
                 run(cell, Path(folder), rows, 1 if told.quick else None)
-        summary([row for row in read_rows(rows) if row["set"] in told.sets])
+        summary([row for row in read_rows(rows) if row["set"] in told.sets], told.picture)
 
 
 def run(cell: Cell, folder: Path, rows: Path, epochs: int | None) -> None:
