@@ -33,15 +33,16 @@ METHODS = (
 )
 
 
+RIDGE, NETWORK, BLEND = "ridge: trained over untrained", "mlp: trained over raw", "blend: best with over best without"
 QUESTIONS = {  # the rival, and what is asked about
-    "ridge: trained over untrained": ("ridge untrained", "ridge trained"),
+    RIDGE: ("ridge untrained", "ridge trained"),
     "ridge: trained over raw": ("ridge raw", "ridge trained"),
-    "mlp: trained over raw": ("mlp raw", "mlp trained"),
+    "ridge: trained on all rows over per fold": ("ridge per_fold", "ridge trained"),
+    NETWORK: ("mlp raw", "mlp trained"),
     "mlp: trained over untrained": ("mlp untrained", "mlp trained"),
     "blend: raw + trained over raw": ("trees + raw", "trees + raw + trained"),
-    "blend: best with over best without": ("best without", "best with"),
+    BLEND: ("best without", "best with"),
 }
-RIDGE, NETWORK, BLEND = (list(QUESTIONS)[j] for j in (0, 2, 5))
 
 
 def loss(metric: str, value: float) -> float:
@@ -64,21 +65,31 @@ def methods_of(row: Row) -> dict[str, Row]:
 
 
 class Gains:
-    """One question on one set under one regime. rows: one a seed."""
+    """One question on one set under one regime. pairs: figures of the rival and of what is asked about, one pair a
+    seed."""
 
-    def __init__(self, rows: Sequence[Row], question: str) -> None:
-        metric = rows[0]["metric"]
-        pairs = [[methods_of(row)[method] for method in QUESTIONS[question]] for row in rows]
+    def __init__(self, metric: str, pairs: Sequence[tuple[Row, Row]]) -> None:
         self.kept_back = float(np.mean([relative_gain(metric, one["test"], other["test"]) for one, other in pairs]))
         by_fold = [
             np.nan if None in (a, b) else relative_gain(metric, a, b)
             for one, other in pairs
             for a, b in zip(one["folds"], other["folds"], strict=True)
         ]
-        self.interval = paired_difference(np.zeros(len(by_fold)), np.array(by_fold), repeats=len(rows))
+        self.interval = paired_difference(np.zeros(len(by_fold)), np.array(by_fold), repeats=len(pairs))
 
     def __str__(self) -> str:
         return "{:+7.2f}  {:+7.2f} [{:+.2f}, {:+.2f}]".format(self.kept_back, *self.interval)
+
+
+def gains_of(sets: dict[str, list[Row]], question: str) -> dict[str, Gains]:
+    """Of the sets that have both methods, from the seeds that have them."""
+    rival, ours = QUESTIONS[question]
+    found = {}
+    for name, rows in sets.items():
+        methods = [methods_of(row) for row in rows]
+        if pairs := [(of[rival], of[ours]) for of in methods if rival in of and ours in of]:
+            found[name] = Gains(rows[0]["metric"], pairs)
+    return found
 
 
 def of_sets(rows: Iterable[Row], regime: str) -> dict[str, list[Row]]:
@@ -128,19 +139,17 @@ def _tables(sets: dict[str, list[Row]]) -> dict[str, dict[str, Any]]:
     """Prints the methods' scores on rows kept back and the answers set by set; returns those over sets."""
     for name, rows in sets.items():
         print(f"\n{name}: {rows[0]['metric']} of rows kept back, {len(rows)} seeds, {rows[0]['rows']}")
-        for method in methods_of(rows[0]):
-            print(f"  {method:30}{np.mean([methods_of(row)[method]['test'] for row in rows]):10.5f}")
+        methods = [methods_of(row) for row in rows]
+        for method in dict.fromkeys(method for of in methods for method in of):
+            print(f"  {method:30}{np.mean([of[method]['test'] for of in methods if method in of]):10.5f}")
     verdicts = {}
     for question in QUESTIONS:
-        gains = {name: Gains(rows, question) for name, rows in sets.items()}
-        verdicts[question] = over_sets([gain.kept_back for gain in gains.values()])
-        if not sets:
-            continue
-        print(f"\n{question}, gain in %:  kept back, out of fold [95%]")
-        for name, gain in gains.items():
-            print(f"  {name:12} {gain}")
-        told = verdicts[question]
-        print(f"  better on {told['better']} of {len(sets)}, median {told['median']:+.2f}, p {rounded(told['p'])}")
+        gains = gains_of(sets, question)
+        told = verdicts[question] = over_sets([gain.kept_back for gain in gains.values()])
+        if gains:
+            print(f"\n{question}, gain in %:  kept back, out of fold [95%]")
+            print("\n".join(f"  {name:12} {gain}" for name, gain in gains.items()))
+            print(f"  better on {told['better']} of {len(gains)}, median {told['median']:+.2f}, p {rounded(told['p'])}")
     return verdicts
 
 
@@ -158,7 +167,7 @@ def mean_ranks(sets: dict[str, list[Row]]) -> Array:
 
 
 def critical_difference(n_methods: int, n_sets: int) -> float:
-    """Nemenyi's, of mean ranks, at .05: Demsar, "Statistical comparisons of classifiers over multiple data sets", 2006."""
+    """Nemenyi's, of mean ranks, at .05 (Demsar, "Statistical comparisons of classifiers over multiple data sets")."""
     q = float(studentized_range.ppf(0.95, n_methods, np.inf)) / math.sqrt(2)
     return q * math.sqrt(n_methods * (n_methods + 1) / (6 * n_sets))
 
