@@ -31,8 +31,8 @@ def dates_of(cells: pd.Series, form: str, file: Path) -> pd.Series:
 
 def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
     """Numbers, NaN where there is no date, by what they tell: year, month, day, weekday (0 is Monday), hour; age, in
-    days before `newest`; sine and cosine of the month, by which December is next to January; and splines around week and
-    day, along which a linear model can bend. Around the year it would bend anywhere in months that train lacks."""
+    days before `newest`; sine and cosine of the month, by which December is next to January; and splines around week
+    and day, along which a linear model can bend. Around the year it would bend anywhere in months that train lacks."""
     at = dates.dt
     hour = at.hour + at.minute / 60
     parts = {
