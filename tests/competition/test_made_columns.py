@@ -1,6 +1,7 @@
 """What is made of dates and texts, against Python's own calendar and by hand."""
 
 from datetime import UTC, datetime
+from math import cos, pi, sin
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,8 @@ def test_parts_agree_with_pythons_calendar() -> None:
                 "hour": at.hour,
                 "age": (datetime(2024, 2, 29, 6) - at).total_seconds() / 86400,
             }
-            year = at.month - 1 + (at.day - 1) / 31
-            for name, where, n in (("month", year, 12), ("weekday", at.weekday(), 7), ("hour", hour / 2, 12)):
+            expected |= {f"month_{f.__name__}": f(2 * pi * (at.month - 1) / 12) for f in (sin, cos)}
+            for name, where, n in (("weekday", at.weekday(), 7), ("hour", hour / 2, 12)):
                 expected |= {f"{name}_spline{j}": spline(where - j + 1, n) for j in range(n)}
             assert list(frame) == [f"when_{part}" for part in expected]
             np.testing.assert_allclose(frame.iloc[row], list(expected.values()), atol=1e-12)

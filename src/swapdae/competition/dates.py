@@ -10,7 +10,7 @@ from swapdae.competition.csv_file import cell_error
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
 
 
-SPLINES = {"month": 12, "weekday": 7, "hour": 12}  # around year, week and day, as many as skrub's DatetimeEncoder takes
+SPLINES = {"weekday": (7, 7), "hour": (24, 12)}  # period, and how many around it: as skrub's DatetimeEncoder has them
 
 
 def are_iso_dates(cells: pd.Series) -> bool:
@@ -31,7 +31,8 @@ def dates_of(cells: pd.Series, form: str, file: Path) -> pd.Series:
 
 def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
     """Numbers, NaN where there is no date, by what they tell: year, month, day, weekday (0 is Monday), hour; age, in
-    days before `newest`; and where year, week and day stand, by splines that a linear model can bend along."""
+    days before `newest`; sine and cosine of the month, by which December is next to January; and splines around week
+    and day, along which a linear model can bend. Around the year it would bend anywhere in months that train lacks."""
     at = dates.dt
     hour = at.hour + at.minute / 60
     parts = {
@@ -42,9 +43,10 @@ def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
         "hour": at.hour,
         "age": (newest - dates).dt.total_seconds() / 86400,
     }
-    circles = {"month": (at.month - 1 + (at.day - 1) / 31, 12), "weekday": (at.day_of_week, 7), "hour": (hour, 24)}
-    for name, (value, period) in circles.items():
-        parts |= {f"{name}_spline{j}": spline for j, spline in enumerate(_splines(value, period, SPLINES[name]))}
+    angle = 2 * np.pi * (at.month - 1) / 12
+    parts |= {"month_sin": np.sin(angle), "month_cos": np.cos(angle)}
+    for name, value in (("weekday", at.day_of_week), ("hour", hour)):
+        parts |= {f"{name}_spline{j}": spline for j, spline in enumerate(_splines(value, *SPLINES[name]))}
     return {name: values.astype(np.float64) for name, values in parts.items()}
 
 
