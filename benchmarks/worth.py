@@ -1,7 +1,7 @@
 """What the autoencoder is worth, on real tables and on rows kept back: against the untrained network, PCA, raw columns.
 
 python benchmarks/worth.py [--quick] [--sets NAME ...] [--seeds 0 1 2] [--regimes all few] [--folder F]
-[--summary [--picture FILE]]
+[--twins F] [--summary [--picture FILE]]
 
 A cell is a set (worth_tables), a seed and a regime: "all" labels of the train rows, or a "few", 1,000, with all other
 rows unlabelled. The seed draws the rows kept back, folds and weights. Everything is sized as `swapdae new` sizes it
@@ -47,7 +47,7 @@ from swapdae.modelling.cross_fit import Problem, cross_fit, fold_values
 from swapdae.modelling.features import FeatureSet, LoadedFeatures, RawFeatures
 from swapdae.pipeline.feature_store import write_npy
 from worth_summary import summary
-from worth_tables import SETS, labelled, split, table_of
+from worth_tables import SETS, add_twins, labelled, split, table_of
 
 Array = NDArray[Any]
 ROWS = Path(__file__).with_name("worth_rows.jsonl")
@@ -225,6 +225,13 @@ class Work:
         shown = {head: round(float(weight), 3) for head, weight in zip(heads, weights, strict=True) if weight > 0}
         return {**self.figures(crossed, combine(tests, weights)), "weights": shown}
 
+    def blind_guess(self) -> Array:
+        """For the rows kept back, by who knows the labels and no column: their mean, or the shares of the classes."""
+        y, n = self.targets[0], len(self.targets[1])
+        if self.table.n_classes > 2:
+            return np.tile(np.bincount(y, minlength=self.table.n_classes) / len(y), (n, 1))
+        return np.full(n, float(np.mean(y)))
+
     def run(self) -> dict[str, Any]:
         """The cell's row."""
         per_fold = ("ridge per_fold",) if self.cell[1:] == (PER_FOLD_SEED, "all") else ()
@@ -242,6 +249,7 @@ class Work:
             "columns": self.table.frame.shape[1],
             "dae": self.first["dae"],
             "seconds": round(sum(of.seconds for of in fitted.values()), 1),
+            "blind": self.metric.value(self.targets[1], self.blind_guess()),
             "heads": heads,
             "blends": {name: self.blended((*TREES, *more), fitted) for name, more in BLENDS.items()},
         }
@@ -251,9 +259,9 @@ _NAMES = {"mlp": "mlp_raw"}  # of a head in a first experiment
 
 
 def cells(sets: list[str], seeds: list[int], regimes: list[str]) -> Iterator[Cell]:
-    """Development sets before confirmation sets, one seed after another, so that a bench broken off is balanced."""
+    """Development sets, confirmation sets, twins, one seed after another, so that a bench broken off is balanced."""
     for seed in seeds:
-        for name in sorted(sets, key=lambda name: SETS[name].role != "development"):
+        for name in sorted(sets, key=lambda name: list(SETS).index(name)):
             yield from (Cell(name, seed, regime) for regime in regimes)
 
 
@@ -264,7 +272,8 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="flights, one seed, one epoch, rows not kept; no quality")
-    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS), metavar="NAME")
+    parser.add_argument("--twins", type=Path, help="a folder of worth_twins.py, whose tables are run as well")
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="all by default")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--regimes", nargs="+", choices=list(N_LABELS), default=list(N_LABELS))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "swapdae_worth")
@@ -272,6 +281,11 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true", help="run nothing, print what there is")
     parser.add_argument("--picture", type=Path, help="an SVG of the methods' mean ranks on the confirmation sets")
     told = parser.parse_args()
+    if told.twins is not None:
+        add_twins(told.twins)
+    told.sets = told.sets or list(SETS)
+    if unknown := set(told.sets) - set(SETS):
+        parser.error(f"--sets: '{min(unknown)}' is unknown; known are {', '.join(SETS)}")
     if told.quick:
         told.sets, told.seeds = ["flights"], [0]
     with tempfile.TemporaryDirectory() if told.quick else nullcontext(told.folder) as folder:
@@ -280,7 +294,7 @@ def main() -> None:
         for cell in () if told.summary else cells(told.sets, told.seeds, told.regimes):
             if cell not in done:
                 run(cell, Path(folder), rows, 1 if told.quick else None)
-        summary([row for row in read_rows(rows) if row["set"] in told.sets], told.picture)
+        summary(read_rows(rows), told.picture)
 
 
 def run(cell: Cell, folder: Path, rows: Path, epochs: int | None) -> None:

@@ -10,6 +10,7 @@ Leaks, columns that tell the target or were made from it, are named with the rea
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,8 @@ from swapdae.competition.config import Task
 from swapdae.competition.stop_rows import draw
 
 Array = NDArray[Any]
-Role = Literal["development", "confirmation"]
+Role = Literal["development", "confirmation", "twin"]
+TWIN = "_twin"  # ends the name of a set that a generator drew after another
 TEST_SHARE = 0.25
 MAX_TRAIN = 10_000
 MAX_TEST = 5_000
@@ -143,6 +145,17 @@ SETS: dict[str, Set] = {
         leaks=("genus", "species", "taxa", "record_id"),  # name the species; an id
     ), codes=("plot_id", "month")),
 }  # fmt: skip
+
+
+def add_twins(folder: Path) -> None:
+    """The CSVs that worth_twins.py wrote, as sets."""
+
+    def read(file: Path, text: tuple[str, ...]) -> pd.DataFrame:
+        return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False)
+
+    for file in sorted(folder.glob("*.csv")):
+        text = table_of(file.stem).categorical
+        SETS[file.stem + TWIN] = Set("twin", SETS[file.stem].task, "target", partial(read, file, text), codes=text)
 
 
 def table_of(name: str) -> Table:

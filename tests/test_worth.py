@@ -28,6 +28,18 @@ def summaries(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def gains(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("worth_gains")
+
+
+@pytest.fixture
+def ranks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("worth_ranks")
+
+
+@pytest.fixture
 def worth(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(FOLDER))
     return importlib.import_module("worth")
@@ -91,30 +103,35 @@ def test_leaks_are_gone(tables: ModuleType) -> None:
         assert 2_000 <= len(found.y) <= 300_000 and not found.frame[list(found.numerical)].isna().all().any()
 
 
-def test_relative_gain_of_each_kind_of_metric(summaries: ModuleType) -> None:
-    assert summaries.relative_gain("rmse", 0.5, 0.4) == pytest.approx(20)
-    assert summaries.relative_gain("logloss", 0.5, 0.6) == pytest.approx(-20)
-    assert summaries.relative_gain("auc", 0.9, 0.95) == pytest.approx(50)
-    assert summaries.relative_gain("auc", 1.0, 1.0) == 0
-    assert summaries.relative_gain("auc", 1.0, 0.9) == -np.inf
+def test_relative_gain_of_each_kind_of_metric(gains: ModuleType) -> None:
+    assert gains.relative_gain("rmse", 0.5, 0.4) == pytest.approx(20)
+    assert gains.relative_gain("logloss", 0.5, 0.6) == pytest.approx(-20)
+    assert gains.relative_gain("auc", 0.9, 0.95) == pytest.approx(50)
+    assert gains.relative_gain("auc", 1.0, 1.0) == 0
+    assert gains.relative_gain("auc", 1.0, 0.9) == -np.inf
 
 
-def row(module: ModuleType, name: str, seed: int, regime: str, gain: float) -> dict[str, Any]:
-    """Of RMSE 1, and 1 - gain where the trained autoencoder is read."""
+HEADS = [f"{kind} {view}" for kind in ("ridge", "mlp") for view in ("raw", "pca", "untrained", "trained")]
+HEADS += ["lightgbm raw", "xgboost raw", "catboost raw"]
+
+
+def row(name: str, seed: int, regime: str, gain: float) -> dict[str, Any]:
+    """Of RMSE 1, and 1 - gain where the trained autoencoder is read; 2 for who sees no column."""
 
     def figures(method: str) -> dict[str, Any]:
         value = 1 - gain if "trained" in method.split() else 1.0
         return {"oof": value, "test": value, "folds": [value - 0.001 * seed] * 5, "weights": {}}
 
-    heads, blends = ({m: figures(m) for m in module.METHODS if ("trees" in m) == blend} for blend in (False, True))
     told = {"set": name, "role": "confirmation", "metric": "rmse", "seed": seed, "regime": regime}
-    return {**told, "rows": {}, "seconds": 1800.0, "heads": heads, "blends": blends}
+    blends = {blend: figures(blend) for blend in ("trees", "trees + raw", "trees + raw + trained")}
+    heads = {head: figures(head) for head in HEADS}
+    return {**told, "rows": {}, "seconds": 1800.0, "blind": 2.0, "heads": heads, "blends": blends}
 
 
 def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gains = [0.01, 0.02, -0.03, 0.04, 0.05]
     rows = [
-        row(summaries, f"set{k}", seed, regime, gain if regime == "all" else abs(gain))
+        row(f"set{k}", seed, regime, gain if regime == "all" else abs(gain))
         for k, gain in enumerate(gains)
         for seed in (0, 1)
         for regime in ("all", "few")
@@ -137,18 +154,55 @@ def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: 
     assert "trees + raw + trained" in (tmp_path / "ranks.svg").read_text()
 
 
-def test_a_blend_is_chosen_out_of_fold(summaries: ModuleType) -> None:
-    made = row(summaries, "one", 0, "all", 0.1)
+def test_a_blend_is_chosen_out_of_fold(gains: ModuleType) -> None:
+    made = row("one", 0, "all", 0.1)
     made["blends"]["trees"] = {"oof": 0.7, "test": 3.0}
-    methods = summaries.methods_of(made)
+    methods = gains.methods_of(made)
     assert methods["best without"]["test"] == 3.0 and methods["best with"]["test"] == pytest.approx(0.9)
 
 
-def test_ranks_and_their_critical_difference(summaries: ModuleType) -> None:
-    assert summaries.critical_difference(5, 30) == pytest.approx(2.728 * (5 * 6 / (6 * 30)) ** 0.5, rel=1e-3)  # Demsar
-    ranks = summaries.mean_ranks({"one": [row(summaries, "one", 0, "all", 0.1)]})
-    trained = ["trained" in method.split() for method in summaries.METHODS]
-    assert set(ranks[trained]) == {2} and len(ranks) == len(trained)
+def test_ranks_and_their_critical_difference(ranks: ModuleType) -> None:
+    assert ranks.critical_difference(5, 30) == pytest.approx(2.728 * (5 * 6 / (6 * 30)) ** 0.5, rel=1e-3)  # Demsar
+    mean = ranks.mean_ranks({"one": [row("one", 0, "all", 0.1)]})
+    trained = ["trained" in method.split() for method in ranks.METHODS]
+    assert set(mean[trained]) == {2} and len(mean) == len(trained)  # 1, 2 and 3 are alike
+
+
+def test_a_twin_counts_if_it_keeps_half_of_the_signal(
+    summaries: ModuleType, gains: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, twin = row("one", 0, "all", 0.01), {**row("one_twin", 0, "all", 0.03), "role": "twin"}
+    assert gains.signal(real) == pytest.approx(0.75)  # 1 - (1 / 2)^2
+    line = summaries.summary([real, twin])
+    assert (line["sets"], line["twins"], line["twin_gain"]) == (1, 1, 2.0)
+    weak = {**twin, "blind": 1.2}
+    assert gains.signal(weak) < 0.75 / 2
+    line = summaries.summary([real, weak])
+    assert (line["twins"], line["twin_gain"]) == (0, None) and "too little" in capsys.readouterr().out
+
+
+def test_twins_are_sets_beside_their_originals(
+    tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "SETS", dict(tables.SETS))
+    rng = np.random.default_rng(0)
+    drawn = pd.DataFrame(rng.normal(size=(50, 64)), columns=tables.table_of("digits").frame.columns)
+    drawn.assign(target=np.arange(50) % 10).to_csv(tmp_path / "digits.csv", index=False)
+    tables.add_twins(tmp_path)
+    twin = tables.table_of("digits_twin")
+    assert tables.SETS["digits_twin"].role == "twin" and twin.n_classes == 10
+    assert np.allclose(twin.frame, drawn) and list(twin.y[:12]) == [*range(10), 0, 1]
+
+
+def test_twins_are_of_complete_rows_that_stand_alone(tables: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    twins = importlib.import_module("worth_twins")
+    alone = table(tables, 100, 2, 0)
+    alone.frame.loc[3, "x"] = np.nan
+    made = twins.complete(alone, 0)
+    assert len(made) == 99 and list(made) == ["x", "target"] and made.notna().all(axis=None)
+    assert twins.complete(table(tables, 100, 2, 7), 0) is None
+    alone.frame.loc[:20, "x"] = np.nan
+    assert twins.complete(alone, 0) is None
 
 
 @pytest.mark.slow
