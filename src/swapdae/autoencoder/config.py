@@ -35,6 +35,17 @@ class LossConfig(StrictModel):
     mask: float = Field(0.0, ge=0)
 
 
+class EmbeddingConfig(StrictModel):
+    """Of every number, beside the number itself, `size` inputs: "piecewise" linear ones between quantiles, or
+    "periodic" ones from sines and cosines of `frequencies` learned frequencies, which start normal with deviation
+    `sigma`."""
+
+    kind: Literal["piecewise", "periodic"]
+    size: int = Field(16, ge=1)
+    frequencies: int = Field(16, ge=1)
+    sigma: float = Field(0.1, gt=0)
+
+
 class TrainingConfig(StrictModel):
     """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0.
 
@@ -63,12 +74,13 @@ class DaeConfig(StrictModel):
     test_rows: bool = True
     reads: tuple[str, ...] = ()
     body: Annotated[SerializeAsAny[Body], by_kind(BODIES)] = StackConfig()
+    embedding: EmbeddingConfig | None = None
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
 
     def decisive(self) -> dict[str, Any]:
-        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`, and no `reads` where
-        there are none."""
+        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`, and no `reads` and
+        no `embedding` where there are none."""
         values = self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})
-        return {name: value for name, value in values.items() if name != "reads" or value}
+        return {name: value for name, value in values.items() if name not in ("reads", "embedding") or value}
