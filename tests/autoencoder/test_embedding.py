@@ -15,7 +15,8 @@ from swapdae.encoding.encoder import Codes, Layout
 
 CPU = Device(torch.device("cpu"), torch.float32)
 LAYOUT = Layout((3, 4), 1, 3, ("a", "b"), ("x",), ("x", "y", "z"))
-KINDS = pytest.mark.parametrize("kind", ["piecewise", "periodic"])
+PIECES, WAVES = {"pieces": 4, "waves": 0}, {"pieces": 0, "waves": 5, "sigma": 1.0}
+by_kind = pytest.mark.parametrize("embedding", [PIECES, WAVES, {"pieces": 4, "waves": 5}], ids=str)
 
 
 def codes(n: int = 60) -> Codes:
@@ -28,32 +29,27 @@ def codes(n: int = 60) -> Codes:
     return Codes(x_cat, missing, numbers.astype(np.float32))
 
 
-def config(kind: str | None, **embedding: object) -> DaeConfig:
-    how = None if kind is None else {"kind": kind, **embedding}
+def config(embedding: dict[str, Any] | None) -> DaeConfig:
     return DaeConfig.model_validate(
-        {"body": {"kind": "stack", "width": 32}, "embedding": how, "training": {"epochs": 3, "batch_size": 16}}
+        {"body": {"kind": "stack", "width": 32}, "embedding": embedding, "training": {"epochs": 3, "batch_size": 16}}
     )
 
 
-def network(kind: str | None, seed: int = 0, **embedding: object) -> Autoencoder:
-    return untrained_autoencoder(codes(), LAYOUT, config(kind, **embedding), seed=seed, device=CPU)
+def network(embedding: dict[str, Any]) -> Autoencoder:
+    return untrained_autoencoder(codes(), LAYOUT, config(embedding), seed=0, device=CPU)
 
 
-def embedded(model: Autoencoder, x: Any) -> Any:
-    """(n, n_numbers, size) of inputs (n, n_inputs), which come first as they are."""
+def embedded(model: Autoencoder) -> Any:
+    """(n, d) behind the inputs, which come first as they are."""
+    x = codes().one_hot(LAYOUT)
     with torch.no_grad():
         found = model.embed(torch.from_numpy(x)).numpy()
     assert np.array_equal(found[:, : LAYOUT.n_inputs], x)
-    return found[:, LAYOUT.n_inputs :].reshape(len(x), LAYOUT.n_numbers, -1)
+    return found[:, LAYOUT.n_inputs :]
 
 
-@KINDS
-def test_size(kind: str) -> None:
-    assert embedded(network(kind, size=5), codes().one_hot(LAYOUT)).shape == (60, 3, 5)
-
-
-def test_piecewise_by_hand() -> None:
-    found, rows = embedded(network("piecewise", size=4), codes().one_hot(LAYOUT)), codes()
+def test_pieces_by_hand() -> None:
+    found, rows = embedded(network(PIECES)).reshape(60, 3, 4), codes()
     for j in (0, 2):
         x = rows.x_num[:, j]
         there = x[~rows.missing[:, 0]] if j == 0 else x
@@ -64,64 +60,74 @@ def test_piecewise_by_hand() -> None:
 
 
 def test_quantiles_that_agree_make_one_edge() -> None:
-    found, x = embedded(network("piecewise", size=4), codes().one_hot(LAYOUT))[:, 1], codes().x_num[:, 1]
+    found, x = embedded(network(PIECES)).reshape(60, 3, 4)[:, 1], codes().x_num[:, 1]
     assert np.array_equal(found, np.column_stack([x > -1, x > 0, 0 * x, 0 * x]))
 
 
-def test_periodic_by_hand() -> None:
-    model, rows = network("periodic", size=5, frequencies=2, sigma=1.0), codes()
-    model.embedding.bias.data.normal_()
-    own = {name: value.numpy().astype(np.float64) for name, value in model.embedding.state_dict().items()}
-    found = embedded(model, rows.one_hot(LAYOUT))
+def test_waves_by_hand() -> None:
+    model = network(WAVES)
+    own = {name: value.numpy().astype(np.float64) for name, value in model.state_dict().items()}
+    found = embedded(model).reshape(60, 3, 5)
     for j in range(3):
-        angles = 2 * np.pi * np.outer(rows.x_num[:, j], own["frequencies"][j])
+        angles = 2 * np.pi * np.outer(codes().x_num[:, j], own["embedding.waves.frequencies"][j])
         waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-        expected = np.maximum(waves @ own["weight"][j] + own["bias"][j], 0)
+        expected = np.maximum(waves @ own["embedding.waves.weight"][j] + own["embedding.waves.bias"][j], 0)
         assert found[:, j] == pytest.approx(expected, abs=1e-5)
 
 
-@KINDS
-def test_without_numbers_there_is_nothing_to_embed(kind: str) -> None:
+def test_pieces_come_before_waves() -> None:
+    found = embedded(network({"pieces": 4, "waves": 5}))
+    assert found.shape == (60, 27) and np.array_equal(found[:, :12], embedded(network(PIECES)))
+
+
+def test_an_embedding_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="both 0; leave the embedding out"):
+        config({"pieces": 0, "waves": 0})
+
+
+@by_kind
+def test_without_numbers_there_is_nothing_to_embed(embedding: dict[str, Any]) -> None:
     layout = Layout((3,), 0, 0, ("a",), (), ())
-    model = Autoencoder(layout, config(kind))
+    model = Autoencoder(layout, config(embedding))
     assert model.embedding is None and model.features(torch.eye(3)).shape == (3, 96)
 
 
-@KINDS
-def test_targets_are_the_numbers_themselves_and_the_embedding_trains(kind: str) -> None:
-    model, _ = fit_autoencoder(codes(), LAYOUT, config(kind), seed=0, device=CPU, show_progress=False)
+@by_kind
+def test_targets_are_the_numbers_themselves_and_the_embedding_trains(embedding: dict[str, Any]) -> None:
+    model, _ = fit_autoencoder(codes(), LAYOUT, config(embedding), seed=0, device=CPU, show_progress=False)
     assert model(torch.from_numpy(codes().one_hot(LAYOUT))).reconstruction.shape == (60, LAYOUT.n_inputs)
-    before, after = network(kind).embedding, model.embedding
+    before, after = network(embedding).embedding, model.embedding
+    assert before is not None and after is not None
     for (name, one), other in zip(before.named_parameters(), after.parameters(), strict=True):
         assert not torch.equal(one, other), name
-    for one, other in zip(before.buffers(), after.buffers(), strict=True):
-        assert torch.equal(one, other)
+    for buffer, kept in zip(before.buffers(), after.buffers(), strict=True):
+        assert torch.equal(buffer, kept)
 
 
-@KINDS
-def test_goes_on_from_a_checkpoint_to_the_bit(kind: str, tmp_path: Path) -> None:
+@by_kind
+def test_goes_on_from_a_checkpoint_to_the_bit(embedding: dict[str, Any], tmp_path: Path) -> None:
     def stop(model: Autoencoder, epoch: Any) -> None:
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
-    whole, log = fit_autoencoder(codes(), LAYOUT, config(kind), seed=1, device=CPU, show_progress=False)
+    whole, log = fit_autoencoder(codes(), LAYOUT, config(embedding), seed=1, device=CPU, show_progress=False)
     how: dict[str, Any] = {"seed": 1, "device": CPU, "work": tmp_path, "show_progress": False}
     with pytest.raises(KeyboardInterrupt):
-        fit_autoencoder(codes(), LAYOUT, config(kind), **how, on_epoch=stop)
-    resumed, again = fit_autoencoder(codes(), LAYOUT, config(kind), **how)
+        fit_autoencoder(codes(), LAYOUT, config(embedding), **how, on_epoch=stop)
+    resumed, again = fit_autoencoder(codes(), LAYOUT, config(embedding), **how)
     assert [epoch.loss for epoch in log] == [epoch.loss for epoch in again]
     states = whole.state_dict(), resumed.state_dict()
     assert states[0].keys() == states[1].keys() and any(name.startswith("embedding.") for name in states[0])
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@KINDS
-def test_bfloat16_gives_nearly_the_same_features(kind: str) -> None:
-    model, half = network(kind), Device(torch.device("cpu"), torch.bfloat16)
+@by_kind
+def test_bfloat16_gives_nearly_the_same_features(embedding: dict[str, Any]) -> None:
+    model, half = network(embedding), Device(torch.device("cpu"), torch.bfloat16)
     one, other = (np.concatenate(list(read_features(model, codes(), LAYOUT, device))) for device in (CPU, half))
     assert np.abs(one - other).max() < 0.03 and not np.array_equal(one, other)
 
 
 def test_without_an_embedding_keys_are_what_they_were() -> None:
     assert "embedding" not in DaeConfig().decisive()
-    assert config("periodic").decisive()["embedding"] != config("piecewise").decisive()["embedding"]
+    assert config(PIECES).decisive()["embedding"] != config(WAVES).decisive()["embedding"]

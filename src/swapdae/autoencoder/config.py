@@ -1,8 +1,8 @@
 """What an autoencoder is and how it is trained: frozen models. Defaults are the shipped result."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from swapdae.autoencoder.bodies import BODIES
 from swapdae.autoencoder.bodies.body import Body
@@ -36,14 +36,19 @@ class LossConfig(StrictModel):
 
 
 class EmbeddingConfig(StrictModel):
-    """Of every number, beside the number itself, `size` inputs: "piecewise" linear ones between quantiles, or
-    "periodic" ones from sines and cosines of `frequencies` learned frequencies, which start normal with deviation
-    `sigma`."""
+    """What the body reads of every number beside the number itself: `pieces` linear between quantiles, and `waves` made
+    of sines and cosines of as many learned frequencies, which start normal with deviation `sigma` (per unit of a
+    standardized number). 0 leaves either out."""
 
-    kind: Literal["piecewise", "periodic"]
-    size: int = Field(16, ge=1)
-    frequencies: int = Field(16, ge=1)
+    pieces: int = Field(16, ge=0)
+    waves: int = Field(16, ge=0)
     sigma: float = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.pieces + self.waves:
+            raise ValueError("pieces and waves are both 0; leave the embedding out")
+        return self
 
 
 class TrainingConfig(StrictModel):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapdae.autoencoder.config import DaeConfig, LossConfig
-from swapdae.autoencoder.layers.embedding import new_embedding
+from swapdae.autoencoder.layers.embedding import Embedding
 from swapdae.encoding.encoder import Layout
 
 
@@ -30,7 +30,8 @@ class Autoencoder(nn.Module):
         super().__init__()
         n_inputs = layout.n_inputs
         self.layout = layout
-        self.embedding = new_embedding(layout, config.embedding)
+        embedding = config.embedding if layout.n_numbers else None
+        self.embedding = None if embedding is None else Embedding(layout, embedding)
         d_in = n_inputs if self.embedding is None else self.embedding.d_out
         self.body = config.body.network(d_in, compiled=config.training.compile)
         n_mask = n_inputs if config.loss.mask else 0

@@ -108,7 +108,7 @@ def _bins(column: "pd.Series[float]", rows: Array) -> pd.Series:
 
 def piecewise(numbers: pd.DataFrame, rows: Array) -> pd.DataFrame:
     """The piecewise linear encoding between quantiles of `rows`; a missing number is at their mean."""
-    made = {}
+    made: dict[str, Array] = {}
     for name, column in numbers.items():
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         known = values[rows][~np.isnan(values[rows])]
