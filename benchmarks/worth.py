@@ -44,7 +44,9 @@ from swapdae.experiment.first import Size, first_experiment
 from swapdae.heads import HEADS, head_params
 from swapdae.modelling.blend import combine, cross_fitted_blend, nnls_weights
 from swapdae.modelling.cross_fit import Problem, cross_fit, fold_values
-from swapdae.modelling.features import FeatureSet, LoadedFeatures, RawFeatures
+from swapdae.modelling.encodings import piecewise
+from swapdae.modelling.features import FeatureSet, JoinedFeatures, LoadedFeatures, RawFeatures
+from swapdae.modelling.views import MadeFeatures
 from swapdae.pipeline.feature_store import write_npy
 from worth_summary import summary
 from worth_tables import SETS, add_twins, labelled, split, table_of
@@ -56,14 +58,14 @@ COMPONENTS = 200
 PER_FOLD_SEED = 2  # five more autoencoders cost as much as all the rest, so one seed has them, the last
 TREES = "lightgbm raw", "xgboost raw", "catboost raw"
 READERS = "ridge", "mlp"
-VIEWS = "raw", "pca", "untrained", "trained"
+VIEWS = "raw", "pieces", "pca", "untrained", "trained"
 HEADS_OF_ALL = (*(f"{kind} {view}" for view in VIEWS for kind in READERS), *TREES)
-RAW = "ridge raw", "mlp raw"
+RAW = "ridge raw", "mlp raw", "ridge pieces", "mlp pieces"
 BLENDS: dict[str, tuple[str, ...]] = {
     "trees": (),
     **{f"trees + {kind} {view}": (f"{kind} {view}",) for view in VIEWS for kind in READERS},
     "trees + raw": RAW,
-    **{f"trees + raw + {view}": (*RAW, f"ridge {view}", f"mlp {view}") for view in VIEWS[1:]},
+    **{f"trees + raw + {view}": (*RAW, f"ridge {view}", f"mlp {view}") for view in VIEWS[2:]},
 }
 
 
@@ -178,9 +180,14 @@ class Work:
 
     def features(self, view: str) -> FeatureSet:
         """Of the rows that heads see."""
-        if view == "raw":
+        if view in ("raw", "pieces"):
             frame = self.table.frame.iloc[self.rows[self.at]].reset_index(drop=True)
-            return RawFeatures(frame, self.table.categorical, self.table.numerical, [np.arange(len(frame))])
+            every = [np.arange(len(frame))]
+            raw = RawFeatures(frame, self.table.categorical, self.table.numerical, every)
+            if view == "raw" or not self.table.numerical:
+                return raw
+            made = piecewise(frame[list(self.table.numerical)], every[0])
+            return JoinedFeatures([raw, MadeFeatures(lambda k: made, every)])
         folds = list(range(self.folds.n_folds)) if view == "per_fold" else [None]
         files = [self.features_file("trained" if view == "per_fold" else view, fold) for fold in folds]
         return LoadedFeatures(lambda k: np.load(files[k], mmap_mode="r")[self.at], shared=len(files) == 1, prefix=view)

@@ -20,6 +20,8 @@ QUESTIONS = {  # the rival, and what is asked about
     "ridge: trained over raw": ("ridge raw", "ridge trained"),
     "ridge: trained on all rows over per fold": ("ridge per_fold", "ridge trained"),
     NETWORK: ("mlp raw", "mlp trained"),
+    "mlp: trained over pieces": ("mlp pieces", "mlp trained"),
+    "mlp: pieces over raw": ("mlp raw", "mlp pieces"),
     "mlp: trained over untrained": ("mlp untrained", "mlp trained"),
     "blend: raw + trained over raw": ("trees + raw", "trees + raw + trained"),
     BLEND: ("best without", "best with"),

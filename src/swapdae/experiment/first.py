@@ -8,23 +8,25 @@ SECONDS = 60  # what the autoencoder may take on two CPU cores
 SECONDS_PER_STEP = 0.06  # of width 1536 and batch size 512, measured there
 EPOCHS = 40
 MLP_STEPS = 600
+EMBEDDING = {"pieces": 16, "waves": 16}  # of every number, in what the autoencoder reads
 REFIT_ROWS = 30_000  # up to so many rows a fold, the tenth kept to stop boosting early is missed
 
 
 @dataclass(frozen=True)
 class Size:
-    """n_rows: train and test rows. n_train: train rows of a fold."""
+    """n_rows: train and test rows. n_train: train rows of a fold. has_numbers: whether there is a column of them."""
 
     n_rows: int
     n_train: int
     n_classes: int
+    has_numbers: bool = True
 
 
 def first_experiment(competition: str, size: Size) -> tuple[dict[str, Any], list[str]]:
     """Values of the experiment's TOML, and one line for each choice."""
     training, width, why = _autoencoder(size)
     heads = _heads(size)
-    dae = {"body": {"kind": "stack", "width": width}, "training": training}
+    dae = {"body": {"kind": "stack", "width": width}, "embedding": EMBEDDING, "training": training}
     n_trials = sum(head.get("trials", 0) for head in heads.values())
     tuned = f"heads: {', '.join(heads)}, {n_trials} trials in all ({size.n_train} rows to fit a fold on)"
     return {"competition": competition, "dae": dae, "heads": heads}, [why, tuned]
@@ -62,14 +64,9 @@ def _heads(size: Size) -> dict[str, Any]:
     return {
         "ridge_raw": {"kind": "ridge"},
         "ridge_dae": {"kind": "ridge", "features": "dae"},
-        "mlp_raw": {"kind": "mlp", "params": mlp},
+        "mlp_raw": {"kind": "mlp", "features": ["raw", "pieces"] if size.has_numbers else "raw", "params": mlp},
         "mlp_dae": {"kind": "mlp", "features": "dae", "params": mlp},
         "lightgbm": {"kind": "lightgbm", "trials": trials, **fewer, "params": lightgbm},
         "xgboost": {"kind": "xgboost", "params": xgboost},
-        "catboost": {
-            "kind": "catboost",
-            "trials": trials // 3,
-            **fewer,
-            "params": {**catboost, "od_wait": 100, **refit},
-        },
+        "catboost": {"kind": "catboost", "trials": trials // 3, **fewer, "params": catboost},
     }

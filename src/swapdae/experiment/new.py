@@ -97,7 +97,8 @@ def _cells(file: Path) -> pd.DataFrame:
 
 def _size(table: Table, competition: Competition) -> Size:
     n_train = table.n_train * (competition.folds.count - 1) // competition.folds.count
-    return Size(table.n_train + table.n_test, n_train, len(table.classes) if len(table.classes) > 2 else 1)
+    n_classes = len(table.classes) if len(table.classes) > 2 else 1
+    return Size(table.n_train + table.n_test, n_train, n_classes, bool(table.numerical))
 
 
 def _competition_toml(guess: Guess) -> str:
