@@ -166,7 +166,7 @@ class Work:
             return file
         device, seed = resolve_device("cpu"), self.cell.seed + (fold or 0)
         if view == "untrained":
-            model = untrained_autoencoder(layout, self.config, seed=seed, device=device)
+            model = untrained_autoencoder(codes[seen], layout, self.config, seed=seed, device=device)
         else:
             model, _ = fit_autoencoder(codes[seen], layout, self.config, seed=seed, device=device, show_progress=False)
         write_npy(file, read_features(model, codes, layout, device), (len(codes), model.d_features))

@@ -36,7 +36,6 @@ rates = [0.5]
 k = 6
 [heads.ridge]
 kind = "ridge"
-features = ["raw", "dae"]
 [heads.selected]
 kind = "ridge"
 features = "dae_selected"

@@ -20,5 +20,5 @@ def test_new_sets_up_what_runs_and_says_why(tree: Paths, tmp_path: Path) -> None
 
 def test_params_of_a_head() -> None:
     code, out, _ = swapdae("params", "ridge")
-    assert code == 0 and "| alpha | 100.0" in out
+    assert code == 0 and "| alpha | None" in out
     assert swapdae("params", "forest")[2].startswith("error: unknown kind 'forest'")

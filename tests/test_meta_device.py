@@ -105,10 +105,16 @@ def test_the_meta_device_trips_what_it_is_here_for() -> None:
 @pytest.mark.parametrize("per", ["column", "one_hot"])
 @pytest.mark.parametrize("donor", ["row", "cell"])
 @pytest.mark.parametrize("loss", [{"categories": "softmax"}, {"categories": "binary", "mask": 2.0}], ids=str)
+@pytest.mark.parametrize("embedding", [None, {}], ids=["plain", "embedding"])
 def test_a_step_reads_nothing(
-    meta: MetaDevice, body: dict[str, object], per: str, donor: str, loss: dict[str, object]
+    meta: MetaDevice,
+    body: dict[str, object],
+    per: str,
+    donor: str,
+    loss: dict[str, object],
+    embedding: dict[str, object] | None,
 ) -> None:
-    wanted = config(body, noise={"per": per, "donor": donor}, loss=loss)
+    wanted = config(body, noise={"per": per, "donor": donor}, loss=loss, embedding=embedding)
     model = Autoencoder(LAYOUT, wanted).to(meta.device)
     step = Step(model, SwapNoise(wanted.noise, LAYOUT, meta.device, meta.generator(0)), wanted, meta)
     for _ in range(2):

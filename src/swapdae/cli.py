@@ -25,7 +25,7 @@ from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.run import Run
-from swapdae.pipeline.scores import score_table, scores_of
+from swapdae.pipeline.scores import score_line, score_table, scores_of
 from swapdae.pipeline.stages import KINDS, plan_of, run_kinds
 
 app = typer.Typer(
@@ -130,17 +130,21 @@ def new(
 def status(experiment: ExperimentName, debug: Debug = False) -> None:
     """Each stage: done (and by which other code or libraries), stale and why, or missing."""
     with _plainly(debug):
-        for part in (parts := Run.of(here(), experiment).parts):
-            target = f"{part.competition.target}/" if len(parts) > 1 else ""
+        run = Run.of(here(), experiment)
+        for part in run.parts:
+            target = f"{part.competition.target}/" if part is not run else ""
             for name, state in plan_of(part).states().items():
                 print(f"{target + name:28} {state}")
+        for name, state in plan_of(run).states().items() if len(run.parts) > 1 else ():
+            print(f"{name:28} {state}")
 
 
 @app.command()
 def scores(experiment: ExperimentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """The result table: every head and the blend, out of fold and on the host's rows."""
     with _plainly(debug):
-        parts = Run.of(here(), experiment).parts
+        run = Run.of(here(), experiment)
+        parts = run.parts
         if as_json:
             found = {part.competition.target: scores_of(part) for part in parts}
             print(json.dumps(found if len(parts) > 1 else scores_of(parts[0])))
@@ -148,6 +152,8 @@ def scores(experiment: ExperimentName, as_json: AsJson = False, debug: Debug = F
         for part in parts:
             title = f"{part.competition.target}:\n" if len(parts) > 1 else ""
             print(title + score_table(part, scores_of(part)))
+        if len(parts) > 1:
+            print(score_line(run))
 
 
 @app.command("compare")

@@ -78,6 +78,14 @@ def test_multiclass_sample_is_made_with_a_column_for_each_class() -> None:
     assert list(guessed(cells(y=some("a", "b", "c"))).sample) == ["key", "y_a", "y_b", "y_c"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "columns"), [("accuracy", ["y"]), ("map:2", ["y"]), ("auc", ["y_a", "y_b"]), ("mine", ["y_a", "y_b"])]
+)
+def test_the_sample_that_is_made_suits_the_metric(metric: str, columns: list[str]) -> None:
+    guess = guessed(cells(y=some("a", "b")), task="multiclass", metric=metric)
+    assert list(guess.sample)[1:] == columns
+
+
 def test_an_id_is_made_where_there_is_none() -> None:
     guess = guessed(cells(key=None))
     ids = [*guess.train["id"], *guess.test["id"]]
@@ -110,6 +118,18 @@ def test_constants_and_second_ids_are_dropped() -> None:
         "drop: row_id (an identifier: different in every row)",
     ]
     assert kinds(guess)["drop"] == ["same", "row_id"]
+
+
+def test_texts_of_several_words_are_texts_and_others_identifiers() -> None:
+    words = [f"{some(*'abcdef', n=1)[0]} number {j}" for j in range(N)]
+    guess = guessed(
+        cells(ticket=[f"A{j}" for j in range(N)], note=words, short=some("one two", "three four")), id="key"
+    )
+    assert kinds(guess) == {"drop": ["ticket"], "text": ["note"]}
+    assert said(guess, "text") == [
+        "text: note (free text: mostly different values, of several words; drop it if it tells nothing)"
+    ]
+    assert said(guess, "drop") == ["drop: ticket (an identifier: mostly different values, each one word)"]
 
 
 def wishes(guess: Guess) -> str:
@@ -183,3 +203,23 @@ def test_a_sample_of_several_targets_names_them() -> None:
     guess = guess_competition(train, test, cells(x=None, z="0", y="0")[["key", "z", "y"]], {})
     assert guess.values["target"] == ["z", "y"] and guess.values["task"] == "regression"
     assert kinds(guess)["drop"] == ["w"] and "target, too: y" in "\n".join(guess.reasons)
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "shown", "expected"),
+    [
+        (some(0, 1), some(1, 0), "0.5", ("binary", "auc")),
+        (some("a", "b"), some("c", "d", "e"), "a", ("multiclass", "accuracy")),
+        (some("a", "b"), some("c", "d", "e"), "0", ("multiclass", "logloss")),
+        (some(0, 1), np.linspace(2, 3, N), "0", ("regression", "rmse")),
+    ],
+)
+def test_one_task_serves_every_target(z: Any, y: Any, shown: str, expected: tuple[str, str]) -> None:
+    guess = guess_competition(cells(z=z, y=y), cells(y=None), cells(x=None, z=shown, y=shown)[["key", "z", "y"]], {})
+    assert (guess.values["task"], guess.values["metric"]) == expected
+
+
+def test_a_class_with_one_row_is_found_in_any_target() -> None:
+    train = cells(z=some("a", "b"), y=["once", *some("c", "d", n=N - 1)])
+    with pytest.raises(UserError, match="class 'once' has one train row"):
+        guess_competition(train, cells(y=None), cells(x=None, z="a", y="c")[["key", "z", "y"]], {})

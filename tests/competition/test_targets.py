@@ -78,7 +78,6 @@ def test_files_that_do_not_hold_the_targets(tmp_path: Path, changes: dict[str, s
         ({"target": ["a", "id"]}, "target: a list names two or more columns, each once, and not the id"),
         ({"target": ["a", "../b"]}, "targets.1: a name has 1 to 100 letters"),
         ({"target": "c", "targets": ["a", "b"]}, "target 'c' is none of a, b"),
-        ({"task": "multiclass", "metric": "logloss"}, "a list is for 'regression' and 'binary'"),
         ({"columns": {"drop": ["b"]}}, "columns name 'b', which is the id or the target"),
     ],
 )

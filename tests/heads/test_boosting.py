@@ -124,10 +124,42 @@ def test_it_is_said_when_the_experiment_is_read() -> None:
         told({"monotone": {"price": 2}})
 
 
+CAP = {"lightgbm": "n_estimators", "xgboost": "n_estimators", "catboost": "iterations"}
+
+
+@boosting
+def test_refit_learns_from_the_rows_that_stop_early_too(kind: str) -> None:
+    """At one round the best round is the first, whatever those rows say."""
+    one, problem = {CAP[kind]: 1}, toy_problem(n_train=400, n_folds=2)
+    stop = problem.view(0).split[1]
+    y = problem.y.copy()
+    y[problem.view(0).train[stop]] += 10
+    changed = replace(problem, y=y)
+    rows = problem.view(0).held_out
+
+    def predicted(problem: Problem, **more: Any) -> NDArray[Any]:
+        return np.asarray(fitted(kind, problem, **one, **more).predict(rows))
+
+    np.testing.assert_array_equal(predicted(problem), predicted(changed))
+    assert predicted(changed, refit=True).mean() > predicted(problem, refit=True).mean() + 0.1
+
+
+@boosting
+def test_refit_adds_rounds_as_it_adds_rows(kind: str) -> None:
+    problem = toy_problem(n_train=400, n_folds=2)
+    once, again = fitted(kind, problem), fitted(kind, problem, refit=True)
+
+    def trees(model: Any) -> int:
+        return int(model._model.tree_count_ if kind == "catboost" else model._rounds)
+
+    fit, stop = problem.view(0).split
+    assert trees(again) == round(trees(once) * (len(fit) + len(stop)) / len(fit)) > trees(once)
+
+
 @boosting
 def test_who_uses_neither_has_the_params_of_before(kind: str) -> None:
     """They are part of stages' keys."""
-    assert not {"native", "monotone"} & set(params(kind).model_dump())
+    assert not {"native", "monotone", "refit"} & set(params(kind).model_dump())
     given = {"native": {BINS[kind]: 63}, "monotone": {"num0": 1}}
     dumped = params(kind, **given).model_dump(mode="json")
     assert {name: dumped[name] for name in given} == given

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
-from swapdae.autoencoder.fit import read_features
+from swapdae.autoencoder.fit import read_features, untrained_autoencoder
 from swapdae.autoencoder.network import Autoencoder
 from swapdae.base.device import Device
 from swapdae.encoding.encoder import Codes, Encoder, Layout
@@ -84,6 +84,20 @@ def test_changes_the_body_that_features_come_from_and_learns(body: dict[str, Any
     assert before.shape == features(model, codes).shape
     assert np.abs(features(model, codes) - before).max() > 0.05
     assert error(fitted, y) < 0.7
+
+
+@pytest.mark.parametrize(("pieces", "waves"), [(4, 0), (0, 4), (4, 4)])
+def test_an_embedding_is_trained_along(pieces: int, waves: int) -> None:
+    codes, layout, y = encoded()
+    embedding = {"pieces": pieces, "waves": waves}
+    config = DaeConfig.model_validate({"body": STACK, "embedding": embedding})
+    model = untrained_autoencoder(codes, layout, config, seed=0, device=CPU)
+    assert model.embedding is not None
+    before = [parameter.detach().clone() for parameter in model.embedding.parameters()]
+    objective, parts = Objective.of(y[FIT], "regression", 0, "squared"), ((FIT, y[FIT]), (STOP, y[STOP]))
+    fine_tune(model, codes, *parts, objective, CONFIG, body_rate=0.5, seed=0, device=CPU)
+    assert len(before) == 3 * (waves > 0)
+    assert not any(map(torch.equal, before, model.embedding.parameters()))
 
 
 def test_without_a_step_it_is_the_perceptron_on_the_body_as_it_came() -> None:

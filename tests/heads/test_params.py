@@ -30,6 +30,7 @@ def test_range_is_what_is_taken() -> None:
     assert rows("lightgbm")["feature_fraction"][1] == "float > 0, ≤ 1"
     assert rows("ridge")["alpha"][:2] == ["None", "float > 0"]
     assert rows("mlp")["fine_tune"] == ["false", "true or false", MEANINGS["fine_tune"]]
+    assert rows("lightgbm")["monotone"][1] == "dict[str, Literal[-1, 0, 1]]"
     HEADS["catboost"].params.model_validate({"depth": 16})
     with pytest.raises(ValidationError):
         HEADS["catboost"].params.model_validate({"depth": 17})

@@ -164,6 +164,23 @@ def test_bins_hold_equal_counts_and_missing_numbers_have_their_own(tmp_path: Pat
     assert native.n_levels[1] == 1, "a constant column has no bins"
 
 
+def test_pieces_make_ridge_follow_a_bent_line(tmp_path: Path) -> None:
+    """Fitted on the rows that a fold may see, and no others; a missing number is at their mean."""
+    x = np.random.default_rng(9).normal(size=N_TRAIN + N_TEST)
+    frame = pd.DataFrame({"x": x, "y": 7.0})
+    found = source(tmp_path, frame, np.abs(x[:N_TRAIN]))
+    assert -fit(found, ["raw"], "ridge", alpha=1e-3).score > 0.9 * found.y.std()
+    assert -fit(found, ["pieces"], "ridge", alpha=1e-3).score < 0.05 * found.y.std()
+    frame.loc[:99, "x"] = np.nan
+    per_fold = replace(found, label_free=found.training)
+    rows = found.training[1][found.training[1] > 99]
+    edges = np.quantile(x[rows], np.linspace(0, 1, 17))
+    t, mean = 9, x[rows].mean()
+    expected = np.clip((np.where(np.arange(len(x)) < 100, mean, x) - edges[t]) / (edges[t + 1] - edges[t]), 0, 1)
+    assert column(per_fold, "pieces", f"piece_x_{t}", 1) == pytest.approx(expected, abs=1e-6)
+    assert len(make_view("pieces", per_fold).native(1).names) == 16, "a constant column has none"
+
+
 def test_the_pair_that_matters_is_crossed(tmp_path: Path) -> None:
     """c0 and c1 say nothing alone; whether they agree says all."""
     rng = np.random.default_rng(6)

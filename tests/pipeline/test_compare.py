@@ -41,12 +41,18 @@ def test_what_cannot_be_compared_is_refused(run: Run) -> None:
         compare([run, run])
     other = replace(run, competition=run.competition.model_copy(update={"name": "elsewhere"}))
     other = replace(other, experiment=run.experiment.model_copy(update={"name": "other"}))
-    with pytest.raises(UserError, match="different competitions cannot be compared: elsewhere, synthetic"):
+    with pytest.raises(UserError, match="different tables cannot be compared: elsewhere, synthetic"):
         compare([run, other])
     other = replace(run, experiment=run.experiment.model_copy(update={"name": "other"}))
     mine = run.competition.model_copy(update={"metric_sha256": "0" * 64})
-    with pytest.raises(UserError, match="different competitions"):  # two metrics of one's own, both named "mine"
+    with pytest.raises(UserError, match="another metric cannot be compared: rmse, rmse 0000"):  # two of one's own
         compare([run, replace(other, competition=mine)])
+    another = run.competition.model_copy(update={"target": "x0"})
+    with pytest.raises(UserError, match="another target cannot be compared: target, x0"):
+        compare([run, replace(other, competition=another)])
+    several = run.competition.model_copy(update={"target": "", "targets": ("target", "x0")})
+    with pytest.raises(UserError, match="'other' has several targets; compare one of them, as other/target"):
+        compare([run, replace(other, competition=several)])
     with pytest.raises(UserError, match="stage blend has not run"):
         compare([run, other])
 

@@ -84,6 +84,18 @@ def test_ranks_are_a_text_of_labels(tmp_path: Path) -> None:
     assert 0.5 < run.report("blend").metrics["cross_fitted"] < 1 and "decision" not in run.report("blend").metrics
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "kappa_quadratic"])
+def test_a_column_for_each_class_takes_probabilities_under_a_metric_of_labels(tmp_path: Path, metric: str) -> None:
+    run = run_of(tmp_path, metric, "multiclass", ["low", "mid", "top"])
+    columns = {f"target_{label}": 0 for label in ("top", "low", "mid")}
+    sample = pd.read_csv(run.input / "sample_submission.csv")[["id"]].assign(**columns)
+    sample.to_csv(run.input / "sample_submission.csv", index=False)
+    make(run, "score")
+    made = pd.read_csv(run.paths.submission("e"))
+    test = pd.DataFrame(run.array("blend", "test.npy"), index=run.data.table.test_ids.astype(int))
+    np.testing.assert_allclose(made[["target_low", "target_mid", "target_top"]], test.loc[made["id"]])
+
+
 def test_the_host_is_asked_about_decided_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, asked = run_of(tmp_path, "f1", "binary", ["no", "yes"]), list[list[str]]()
 

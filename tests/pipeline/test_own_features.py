@@ -69,6 +69,19 @@ def test_transformers_make_only_their_readers_stale(run: Run) -> None:
     assert found["download"] == found["heads/a"] == "done" and found["heads/b"].startswith("stale (changed: own")
 
 
+def test_transformers_beside_make_make_only_their_readers_stale(run: Run) -> None:
+    def fresh() -> Run:
+        return of_heads(run, a=["raw"], b=["raw", "own"])
+
+    written(run, MAKE + TRANSFORMERS)
+    make(fresh(), "heads")
+    written(run, MAKE + TRANSFORMERS.replace("x1", "x2"))
+    found = states(fresh())
+    assert found["download"] == found["heads/a"] == "done" and found["heads/b"].startswith("stale (changed: own")
+    written(run, MAKE.replace("* 2", "* 3") + TRANSFORMERS)
+    assert states(fresh())["download"].startswith("stale (changed: features.py")
+
+
 def test_the_experiments_own_file_wins(run: Run) -> None:
     written(run, "def make(frame): raise RuntimeError('of the competition')\n")
     written(run, MAKE, run.paths.root / "experiments" / "tiny.py")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from report_case import table_of
-from swapdae.report.data import chance_drift, drifts
+from swapdae.report.data import _row, chance_drift, drifts
 
 
 def test_drift_by_hand() -> None:
@@ -30,3 +30,9 @@ def test_chance_drift_is_what_95_percent_stay_under() -> None:
             "x0"
         ] < chance_drift(table)
     assert 0.9 < under / 150 < 0.99
+
+
+def test_a_range_is_told_without_powers_of_ten() -> None:
+    table = table_of("regression", 2, 2)
+    table.train["x0"] = [0.5, 83210.4]
+    assert _row(table, "x0", 0.1)[2] == "0.5 to 83210"

@@ -49,6 +49,13 @@ def test_headline_says_what_to_do_next(
     assert said in found.next_step and found.command == command
 
 
+def test_one_of_several_targets_is_submitted_with_the_others(regression: StageResults) -> None:
+    competition = regression.competition.model_copy(update={"targets": (regression.competition.target, "other")})
+    experiment = regression.experiment.model_copy(update={"name": "made_up/target"})
+    found = headline(replace(regression, states=DONE, competition=competition, experiment=experiment))
+    assert "submit them together" in found.next_step and found.command == "swapdae submit made_up"
+
+
 def test_stale_and_drifted_stages_are_named(regression: StageResults) -> None:
     text = section(regression).text
     assert text[1].startswith("Stale") and text[1].endswith(": heads/mlp_dae.")

@@ -1,8 +1,8 @@
 """What an autoencoder is and how it is trained: frozen models. Defaults are the shipped result."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from swapdae.autoencoder.bodies import BODIES
 from swapdae.autoencoder.bodies.body import Body
@@ -35,6 +35,22 @@ class LossConfig(StrictModel):
     mask: float = Field(0.0, ge=0)
 
 
+class EmbeddingConfig(StrictModel):
+    """What the body reads of every number beside the number itself: `pieces` linear between quantiles, and `waves` made
+    of sines and cosines of as many learned frequencies, which start normal with deviation `sigma` (per unit of a
+    standardized number). 0 leaves either out."""
+
+    pieces: int = Field(16, ge=0)
+    waves: int = Field(16, ge=0)
+    sigma: float = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.pieces + self.waves:
+            raise ValueError("pieces and waves are both 0; leave the embedding out")
+        return self
+
+
 class TrainingConfig(StrictModel):
     """The loop: `schedule` "exponential" multiplies the learning rate by `decay` each epoch, "cosine" ends at 0.
 
@@ -63,12 +79,13 @@ class DaeConfig(StrictModel):
     test_rows: bool = True
     reads: tuple[str, ...] = ()
     body: Annotated[SerializeAsAny[Body], by_kind(BODIES)] = StackConfig()
+    embedding: EmbeddingConfig | None = None
     noise: NoiseConfig = NoiseConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
 
     def decisive(self) -> dict[str, Any]:
-        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`, and no `reads` where
-        there are none."""
+        """What decides a number of the result, as JSON values: all but `compile` and `cuda_graph`, and no `reads` and
+        no `embedding` where there are none."""
         values = self.model_dump(mode="json", exclude={"training": {"compile", "cuda_graph"}})
-        return {name: value for name, value in values.items() if name != "reads" or value}
+        return {name: value for name, value in values.items() if name not in ("reads", "embedding") or value}

@@ -42,7 +42,7 @@ def fit_autoencoder(
     on_epoch: called after each epoch; may raise to stop. Raises UserError where a checkpoint does not fit or the
     device's memory does not hold the training, FloatingPointError where the loss explodes again.
     """
-    model = untrained_autoencoder(layout, config, seed=seed, device=device)
+    model = untrained_autoencoder(codes, layout, config, seed=seed, device=device)
     noise = SwapNoise(config.noise, layout, device.device, device.generator(seed))
     step = Step(model, noise, config, device)
     training = Training(step, Rows.of(codes, device.device), config, device, seed, work)
@@ -55,10 +55,13 @@ def fit_autoencoder(
     return model.eval(), training.progress.log
 
 
-def untrained_autoencoder(layout: Layout, config: DaeConfig, *, seed: int, device: Device) -> Autoencoder:
-    """The network as training begins, with weights drawn from the seed."""
+def untrained_autoencoder(codes: Codes, layout: Layout, config: DaeConfig, *, seed: int, device: Device) -> Autoencoder:
+    """The network as training begins: random weights, an embedding fitted on the rows of `codes`."""
     with seeded(seed, device):
-        return Autoencoder(layout, config).to(device.device)
+        model = Autoencoder(layout, config)
+    if model.embedding is not None:
+        model.embedding.fit(codes, layout)
+    return model.to(device.device)
 
 
 def read_features(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapdae.autoencoder.config import DaeConfig, LossConfig
+from swapdae.autoencoder.layers.embedding import Embedding
 from swapdae.encoding.encoder import Layout
 
 
@@ -29,7 +30,10 @@ class Autoencoder(nn.Module):
         super().__init__()
         n_inputs = layout.n_inputs
         self.layout = layout
-        self.body = config.body.network(n_inputs, compiled=config.training.compile)
+        embedding = config.embedding if layout.n_numbers else None
+        self.embedding = None if embedding is None else Embedding(layout, embedding)
+        d_in = n_inputs if self.embedding is None else self.embedding.d_out
+        self.body = config.body.network(d_in, compiled=config.training.compile)
         n_mask = n_inputs if config.loss.mask else 0
         self.mask_head = nn.Linear(self.body.d_last, n_inputs) if n_mask else None
         self.reconstruction_head = nn.Linear(self.body.d_last + n_mask, n_inputs)
@@ -39,7 +43,7 @@ class Autoencoder(nn.Module):
         return self.body.d_features
 
     def forward(self, x: Tensor) -> Output:
-        blocks: list[Tensor] = self.body(x)
+        blocks: list[Tensor] = self.body(self.embed(x))
         last = blocks[-1]
         if self.mask_head is None:
             return Output(blocks, None, self.reconstruction_head(last))
@@ -49,7 +53,11 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(batch, d_features): the body's outputs side by side."""
-        return torch.cat(self.body(x), dim=1)
+        return torch.cat(self.body(self.embed(x)), dim=1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """What the body reads of the inputs (batch, n_inputs)."""
+        return x if self.embedding is None else self.embedding(x)
 
 
 def autoencoder_loss(output: Output, clean: Tensor, mask: Tensor, layout: Layout, config: LossConfig) -> Tensor:

@@ -44,7 +44,7 @@ def _tells_apart(train: pd.Series, test: pd.Series) -> bool:
 
 
 def unused(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
-    """Columns that no model can use, and why: constants, identifiers and free text."""
+    """Columns that no model can use, and why: constants and identifiers."""
     found = {}
     for name, cells in train.items():
         n_levels = cells.nunique()
@@ -52,13 +52,24 @@ def unused(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
             found[str(name)] = "constant in train"
         elif n_levels == len(cells) and is_integer(cells) and ID_NAME.search(str(name)):
             found[str(name)] = "an identifier: different in every row"
-        elif is_free_text(cells) and _is_text(cells, test[name]):
-            found[str(name)] = "an identifier or free text: mostly different values"
+        elif _is_free_text(cells, test[name]) and not has_words(cells):
+            found[str(name)] = "an identifier: mostly different values, each one word"
     return found
 
 
-def _is_text(train: pd.Series, test: pd.Series) -> bool:
-    return not (is_number(train) and is_number(test)) and not are_iso_dates(train)
+def texts(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:
+    """Columns of free text, and why: mostly different values, of several words."""
+    why = "free text: mostly different values, of several words; drop it if it tells nothing"
+    return {str(name): why for name, cells in train.items() if _is_free_text(cells, test[name]) and has_words(cells)}
+
+
+def has_words(cells: pd.Series) -> bool:
+    """Whether its cells hold two words or more, most of them."""
+    return float((cells.str.count(r"\S+") > 1).mean()) > 0.5
+
+
+def _is_free_text(train: pd.Series, test: pd.Series) -> bool:
+    return is_free_text(train) and not (is_number(train) and is_number(test)) and not are_iso_dates(train)
 
 
 def codes(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Columns(StrictModel):
     and the rest as categorical.
 
     drop: left out; may be in train alone. dates: a list of columns with ISO dates, or strptime's formats by column.
-    text: free text, hashed into numbers. weight: the column of train that holds each row's weight, and is no feature.
+    text: free text, whose letters become numbers. weight: the column of train with its rows' weights, no feature.
     """
 
     categorical: tuple[str, ...] = ()
@@ -207,8 +207,6 @@ class Competition(StrictModel):
     def _targets_are_several(self) -> Self:
         if self.targets and (len(set(self.targets)) < max(2, len(self.targets)) or self.id in self.targets):
             raise ValueError("target: a list names two or more columns, each once, and not the id")
-        if self.targets and self.task == "multiclass":
-            raise ValueError("target: a list is for 'regression' and 'binary'; 'multiclass' takes one target")
         if self.targets and self.target and self.target not in self.targets:
             raise ValueError(f"target '{self.target}' is none of {', '.join(self.targets)}")
         return self

@@ -10,6 +10,9 @@ from swapdae.competition.csv_file import cell_error
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
 
 
+SPLINES = {"weekday": (7, 7), "hour": (24, 12)}  # period, and how many around it: as skrub's DatetimeEncoder has them
+
+
 def are_iso_dates(cells: pd.Series) -> bool:
     """Whether all cells that are not empty are days of the calendar, as 2024-12-31 or 2024-12-31T23:59:00."""
     given = cells[cells != ""]
@@ -28,7 +31,8 @@ def dates_of(cells: pd.Series, form: str, file: Path) -> pd.Series:
 
 def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
     """Numbers, NaN where there is no date, by what they tell: year, month, day, weekday (0 is Monday), hour; age, in
-    days before `newest`; and of month, weekday and hour sine and cosine, by which December is next to January."""
+    days before `newest`; sine and cosine of the month, by which December is next to January; and splines around week
+    and day, along which a linear model can bend. Around the year it would bend anywhere in months that train lacks."""
     at = dates.dt
     hour = at.hour + at.minute / 60
     parts = {
@@ -39,9 +43,21 @@ def date_parts(dates: pd.Series, newest: pd.Timestamp) -> dict[str, pd.Series]:
         "hour": at.hour,
         "age": (newest - dates).dt.total_seconds() / 86400,
     }
-    for name, value, period in (("month", at.month - 1, 12), ("weekday", at.day_of_week, 7), ("hour", hour, 24)):
-        parts |= {f"{name}_sin": np.sin(2 * np.pi * value / period), f"{name}_cos": np.cos(2 * np.pi * value / period)}
+    angle = 2 * np.pi * (at.month - 1) / 12
+    parts |= {"month_sin": np.sin(angle), "month_cos": np.cos(angle)}
+    for name, value in (("weekday", at.day_of_week), ("hour", hour)):
+        parts |= {f"{name}_spline{j}": spline for j, spline in enumerate(_splines(value, *SPLINES[name]))}
     return {name: values.astype(np.float64) for name, values in parts.items()}
+
+
+def _splines(values: pd.Series, period: int, n: int) -> list[pd.Series]:
+    """n cubic B-splines around a circle, so that the end of a period lies next to its start."""
+    from sklearn.preprocessing import SplineTransformer
+
+    knots = np.linspace(0, period, n + 1)[:, None]
+    around = SplineTransformer(knots=knots, extrapolation="periodic").fit(knots)
+    x = around.transform(values.fillna(0).to_numpy(dtype=np.float64)[:, None])
+    return [pd.Series(column, index=values.index).where(values.notna()) for column in x.T]
 
 
 def _parsed(cells: pd.Series, form: str) -> pd.Series:

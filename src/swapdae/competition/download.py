@@ -26,7 +26,8 @@ def ensure_files(competition: Competition, directory: Path, say: Callable[[str],
     if _missing(competition, directory) or (directory / FETCHING).exists():
         with locked(directory, WAIT, say):
             if missing := _missing(competition, directory):  # still: another run may have fetched them meanwhile
-                say(f"{directory}: fetching {', '.join(missing)} from {competition.host}")
+                if competition.host != "none":
+                    say(f"{directory}: fetching {', '.join(missing)} from {competition.host}")
                 try:
                     _fetch(competition, directory, missing)
                 except OSError as error:

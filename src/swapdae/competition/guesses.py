@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from swapdae.base.errors import UserError
-from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, unused
+from swapdae.competition.column_guesses import codes, groups, id_column, is_number, runs_on, texts, unused
+from swapdae.competition.metrics import metric_named
 
 FEW_INTEGERS = 10  # a target of at most so many different integers is taken for classes
 MANY_LABELS = 100  # a target of more different texts than this is no class
@@ -50,7 +51,7 @@ def guess_competition(
     guess.values["host"] = "none"
     _id(guess, sample, told.get("id"))
     _target(guess, sample, told.get("target"))
-    labels = sorted(set(guess.train[guess.values["target"]]))
+    labels = max((sorted(set(guess.train[name])) for name in guess.targets), key=len)  # all targets are of one task
     _task(guess, labels, sample, told.get("task"))
     _metric(guess, labels, sample, told.get("metric"))
     _columns(guess)
@@ -124,7 +125,9 @@ def _task(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: st
 
 def _metric(guess: Guess, labels: list[str], sample: pd.DataFrame | None, told: str | None) -> None:
     task = guess.values["task"]
-    names = sample is not None and len(sample.columns) == 2 and set(sample.iloc[:, 1]) <= set(labels)
+    one_each = sample is not None and len(sample.columns) == 1 + len(guess.targets)
+    known = {label for name in guess.targets for label in guess.train[name]}
+    names = sample is not None and one_each and set(sample.iloc[:, 1:].to_numpy().ravel()) <= known
     if told:
         guess.take("metric", told, "as told")
     elif names and (task == "multiclass" or (task == "binary" and not is_number(pd.Series(labels)))):
@@ -143,20 +146,21 @@ def _columns(guess: Guess) -> None:
     kept = [name for name in features if name not in dropped]
     if not kept:
         raise UserError("every column is constant or an identifier, so there is nothing to learn from")
-    named = codes(guess.train[kept], guess.test)
+    named, free = codes(guess.train[kept], guess.test), texts(guess.train[kept], guess.test)
     guess.reasons += [f"categorical: {name} ({why})" for name, why in named.items()]
-    lists = {"categorical": list(named), "drop": list(dropped)}
+    guess.reasons += [f"text: {name} ({why})" for name, why in free.items()]
+    lists = {"categorical": list(named), "drop": list(dropped), "text": list(free)}
     guess.values |= {"columns": found} if (found := {key: names for key, names in lists.items() if names}) else {}
 
 
 def _folds(guess: Guess) -> None:
     """The one of time, groups and classes that weighs most; what is not sure becomes a comment."""
-    values, target = guess.values, guess.train[guess.values["target"]]
+    values, counts = guess.values, [guess.train[name].value_counts() for name in guess.targets]
     features = [str(name) for name in guess.test if name in guess.train and name != values["id"]]
     classes = values["task"] != "regression"
-    rarest = int(target.value_counts().min()) if classes else COUNT
+    rarest = min(int(count.min()) for count in counts) if classes else COUNT
     if rarest < 2:
-        label = target.value_counts().idxmin()
+        label = min(counts, key=min).idxmin()
         raise UserError(f"class '{label}' has one train row, so no fold can hold it out and learn it; take it out")
     values["folds"] = {"count": min(COUNT, rarest), "kind": "stratified" if classes else "shuffle"}
     wishes = [
@@ -189,10 +193,12 @@ def _drop(guess: Guess, name: str, why: str) -> None:
 
 
 def _sample(guess: Guess, labels: list[str]) -> pd.DataFrame:
-    """A column of zeros for the target, or one for each class."""
+    """A column of zeros for the target; of probabilities one for each class."""
     values = guess.values
-    names = (
-        [f"{values['target']}_{label}" for label in labels] if values["task"] == "multiclass" else [values["target"]]
-    )
+    try:
+        one = values["task"] != "multiclass" or metric_named(values["metric"]).wants != "predictions"
+    except ValueError:  # told, and unknown; or one's own, which says what it wants in a file that is still to come
+        one = False
+    names = [values["target"]] if one else [f"{values['target']}_{label}" for label in labels]
     guess.reasons.append(f"sample: made, with {values['id']} and {len(names)} column{'s' * (len(names) > 1)}")
     return pd.DataFrame({values["id"]: guess.test[values["id"]], **dict.fromkeys(names, "0")})

@@ -11,7 +11,7 @@ from swapdae.competition.config import ISO, Columns, Competition
 from swapdae.competition.dates import are_iso_dates
 
 MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", ".")  # of a number, in any case
-FREE_TEXT_ROWS = 1000  # a longer string column with mostly distinct values is an identifier or free text
+FREE_TEXT_ROWS = 100  # a longer string column with mostly distinct values is an identifier or free text
 COMMA_NUMBER = re.compile(r"\s*[+-]?(\d{1,3}([ .']\d{3})+|\d*),\d+\s*|\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*")
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns
 from swapdae.competition.dates import date_parts, dates_of
-
-TEXT_COLUMNS = 32  # that the words of one text are hashed into
+from swapdae.competition.texts import text_parts
 
 
 def made_columns(
@@ -18,8 +16,9 @@ def made_columns(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Columns named <source>_<part> for train and for test, float64, of every date and text in `kinds`.
 
-    Nothing looks at rows but two things of train: its newest date, and which parts are the same in all its rows; these
-    are left out. Raises UserError for a cell that is no date, and for a name that the file has already.
+    What is made of a text depends on the texts of all rows. Of train alone come the newest date, and which parts are
+    the same in all its rows; these are left out. Raises UserError for a cell that is no date, and for a name that the
+    file has already.
     """
     made_train: dict[str, pd.Series] = {}
     made_test: dict[str, pd.Series] = {}
@@ -29,8 +28,9 @@ def made_columns(
         _add(made_train, name, date_parts(a, newest))
         _add(made_test, name, date_parts(b, newest))
     for name in kinds.text:
-        _add(made_train, name, hashed_text(train[name]))
-        _add(made_test, name, hashed_text(test[name]))
+        parts = text_parts(pd.concat([train[name], test[name]], ignore_index=True))
+        _add(made_train, name, {part: cells[: len(train)].set_axis(train.index) for part, cells in parts.items()})
+        _add(made_test, name, {part: cells[len(train) :].set_axis(test.index) for part, cells in parts.items()})
     kept = [name for name, values in made_train.items() if values.nunique(dropna=False) > 1]
     if twice := sorted(set(kept) & set(train.columns)):
         raise UserError(f"{files[0]}: column '{twice[0]}' is also made of a date or text; rename it, or drop one")
@@ -38,19 +38,6 @@ def made_columns(
         pd.DataFrame({name: made[name] for name in kept}, index=cells.index)
         for made, cells in ((made_train, train), (made_test, test))
     )  # type: ignore[return-value]
-
-
-def hashed_text(cells: pd.Series) -> dict[str, pd.Series]:
-    """How many words a text has, and its words hashed into TEXT_COLUMNS numbers of length 1 (0 without words).
-
-    Feature hashing (Weinberger et al. 2009): nothing is fitted, so no row's columns depend on another row.
-    """
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    hashing = HashingVectorizer(n_features=TEXT_COLUMNS, norm="l2")
-    x = hashing.transform(cells.tolist()).toarray()
-    words = cells.str.count(r"\S+").astype(np.float64)
-    return {"words": words, **{f"hash{j}": pd.Series(x[:, j], index=cells.index) for j in range(TEXT_COLUMNS)}}
 
 
 def _add(made: dict[str, pd.Series], source: str, parts: Mapping[str, pd.Series]) -> None:

@@ -37,6 +37,11 @@ def make_submission(table: Table, test_prediction: Array, competition: Competiti
     return frame[table.sample.columns]
 
 
+def takes_probabilities(sample: pd.DataFrame, competition: Competition) -> bool:
+    """Whether the sample has a column for each class: it takes probabilities, also under a metric of labels."""
+    return competition.task == "multiclass" and len(sample.columns) > 2
+
+
 def check_submission(
     frame: pd.DataFrame, sample: pd.DataFrame, competition: Competition, oof: Array | None = None
 ) -> None:

@@ -59,8 +59,9 @@ def new_competition(
     for file, frame in frames.items():
         write_csv(frame, paths.input(name) / file)
     try:
-        one = competition.for_target(guess.targets[0]) if len(guess.targets) > 1 else competition
-        table = read_table(one, paths.input(name))
+        several = [competition.for_target(target) for target in competition.targets]
+        tables = [read_table(one, paths.input(name)) for one in several or [competition]]
+        table = max(tables, key=lambda table: len(table.classes))
     except UserError:  # so that the same command can be run again on files that are mended
         for file in frames:
             (paths.input(name) / file).unlink()

@@ -8,6 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
+from swapdae.modelling.cross_fit import FoldView
 from swapdae.modelling.features import Native
 
 
@@ -22,6 +23,10 @@ class BoostingParams(StrictModel):
         {},
         description="further parameters of the library, handed to it as they are; not those of the head itself",
     )
+    refit: bool = Field(
+        False,
+        description="fit once more on all of a fold's training rows, those that stop early too, at the rounds found",
+    )
 
     @model_validator(mode="after")
     def _native_sets_nothing_of_ours(self) -> Self:
@@ -31,7 +36,9 @@ class BoostingParams(StrictModel):
     @model_serializer(mode="wrap")
     def _without_what_is_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Whoever uses neither keeps the keys of the stages that were made before there were these."""
-        return {name: value for name, value in dump(self).items() if name not in ("monotone", "native") or value}
+        return {
+            name: value for name, value in dump(self).items() if name not in ("monotone", "native", "refit") or value
+        }
 
     def refuse(self, meant: Mapping[str, str]) -> None:
         """meant: what each native parameter means, by the name it was given. Raises ValueError for one of ours."""
@@ -40,6 +47,11 @@ class BoostingParams(StrictModel):
                 raise ValueError(f"native.{given} is a parameter of the head itself: write params.{name}")
             if name in self.ours:
                 raise ValueError(f"native.{given} is set by the head itself; leave it out")
+
+    def rounds_of_all(self, best: int, view: FoldView) -> int:
+        """Rounds for all of the view's training rows, where `best` were right for those not kept to stop early: more by
+        the same share as there are rows."""
+        return max(1, round(best * len(view.train) / len(view.split[0])))
 
     def signs(self, native: Native) -> tuple[int, ...]:
         """One of 1, 0, -1 for every column. Raises UserError for a name that is no column of numbers."""

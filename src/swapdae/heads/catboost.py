@@ -97,24 +97,30 @@ class CatBoostModel:
         self._is_log = view.loss in LOGARITHMS
         self._scale = float(view.y.mean()) if self._is_log else 1.0
         fit, stop = view.split
-        self._model = CatBoost(
-            {
-                **objective(view),
-                **params.model_dump(exclude={"monotone", "native"}),
-                **params.native,
-                **({"monotone_constraints": list(params.signs(self._native))} if params.monotone else {}),
-                "bootstrap_type": "Bernoulli",
-                "random_seed": self._seed,
-                "thread_count": -1,  # all cores
-                "logging_level": "Silent",
-                "allow_writing_files": False,
-            }
-        )
+        options: dict[str, Any] = {
+            **objective(view),
+            **params.model_dump(exclude={"iterations", "od_wait", "monotone", "native", "refit"}),
+            **params.native,
+            **({"monotone_constraints": list(params.signs(self._native))} if params.monotone else {}),
+            "bootstrap_type": "Bernoulli",
+            "random_seed": self._seed,
+            "thread_count": -1,  # all cores
+            "logging_level": "Silent",
+            "allow_writing_files": False,
+        }
         y = view.y / self._scale if self._is_log else view.y
-        watched = _pool(self._native, view.train[stop], y[stop], view.weights_at(stop))
-        pool = _pool(self._native, view.train[fit], y[fit], view.weights_at(fit))
+
+        def rows(part: NDArray[Any]) -> "Pool":
+            return _pool(self._native, view.train[part], y[part], view.weights_at(part))
+
         with in_one_line("catboost", params), DeferredSignals() as signals:
-            self._model.fit(pool, eval_set=watched, use_best_model=True, callbacks=[_UntilSignal(signals)])
+            callbacks = [_UntilSignal(signals)]
+            self._model = CatBoost({**options, "iterations": params.iterations, "od_wait": params.od_wait})
+            self._model.fit(rows(fit), eval_set=rows(stop), use_best_model=True, callbacks=callbacks)
+            if params.refit and not signals.pending:
+                n_rounds = params.rounds_of_all(self._model.tree_count_, view)
+                self._model = CatBoost({**options, "iterations": n_rounds})
+                self._model.fit(rows(np.arange(len(view.train))), callbacks=callbacks)
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
         kind = "Probability" if self._task != "regression" else "Exponent" if self._is_log else "RawFormulaVal"

@@ -69,6 +69,7 @@ def fine_tune(
         model = FineTuned(autoencoder, scaling, perceptron, Inputs(layout, device.device)).to(device.device)
         x, held = (Rows.of(codes[rows], device.device) for rows, _ in (fit, stop))
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
-        parts = [(1.0, perceptron), (body_rate, autoencoder.body)]
+        slow = [part for part in (autoencoder.embedding, autoencoder.body) if part is not None]
+        parts = [(1.0, perceptron), *((body_rate, part) for part in slow)]
         train(model, parts, (x, y), (held, y_held), objective, config, device, weights)
     return FittedMLP(model, read, objective, device)

@@ -73,7 +73,7 @@ class LightGBMModel:
         layout = {"force_col_wise": True} if x.shape[1] >= WIDE else {"force_row_wise": True}
         options: dict[str, Any] = {
             **objective(view),
-            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native"}),
+            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native", "refit"}),
             **self._native_options(native),
             **layout,  # one is named, else a timing decides and with it the rounding
             "bagging_freq": 1,
@@ -83,19 +83,25 @@ class LightGBMModel:
             "verbosity": -1,
         }
         categorical = list(range(native.x_cat.shape[1]))
-        of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
-        train = lgb.Dataset(x[fit], view.y[fit], weight=of_fit, categorical_feature=categorical, params=options)
-        watched = train.create_valid(x[stop], view.y[stop], weight=of_stop)
+
+        def rows(part: NDArray[Any]) -> lgb.Dataset:
+            of_part = view.weights_at(part)
+            return lgb.Dataset(x[part], view.y[part], weight=of_part, categorical_feature=categorical, params=options)
+
         stopping = lgb.early_stopping(self._params.patience, verbose=False)
         # Inside the library a signal would be lost; it waits for the end of a round.
         with in_one_line("lightgbm", self._params), DeferredSignals() as signals:
-            self._booster = lgb.train(
-                options,
-                train,
-                self._params.n_estimators,
-                valid_sets=[watched],
-                callbacks=[stopping, lambda _: signals.deliver()],
-            )
+
+            def train(data: lgb.Dataset, n_rounds: int, *watch: Any, **watched: Any) -> lgb.Booster:
+                return lgb.train(options, data, n_rounds, callbacks=[*watch, lambda _: signals.deliver()], **watched)
+
+            data = rows(fit)
+            watched = data.create_valid(x[stop], view.y[stop], weight=view.weights_at(stop))
+            self._booster = train(data, self._params.n_estimators, stopping, valid_sets=[watched])
+            self._rounds = self._booster.best_iteration
+            if self._params.refit:
+                self._rounds = self._params.rounds_of_all(self._rounds, view)
+                self._booster = train(rows(np.arange(len(view.train))), self._rounds)
         self._native = native
 
     def _native_options(self, native: Native) -> dict[str, Any]:
@@ -116,11 +122,11 @@ class LightGBMModel:
         return {**params.native, **signs}
 
     def predict(self, rows: RowNumbers) -> NDArray[Any]:
-        return np.asarray(self._booster.predict(self._native.table(rows), num_iteration=self._booster.best_iteration))
+        return np.asarray(self._booster.predict(self._native.table(rows), num_iteration=self._rounds))
 
     def gain(self) -> dict[str, float]:
         """The total gain of the splits on each column, up to the best round."""
-        gain = self._booster.feature_importance("gain", iteration=self._booster.best_iteration)
+        gain = self._booster.feature_importance("gain", iteration=self._rounds)
         return dict(zip(self._native.names, gain.tolist(), strict=True))
 
 

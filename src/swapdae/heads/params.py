@@ -96,4 +96,5 @@ def _range(field: FieldInfo) -> str:
     bounds = ", ".join(f"{sign} {value}" for sign, value in told if value is not None)
     if kind is bool:
         return "true or false"
-    return f"{kind.__name__ if isinstance(kind, type) else kind} {bounds}".rstrip()
+    named = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+    return f"{named} {bounds}".rstrip()

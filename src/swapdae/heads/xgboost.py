@@ -75,7 +75,7 @@ class XGBoostModel:
         x, columns = native.table(view.train), _columns(native)
         options = {
             **objective(view),
-            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native"}),
+            **self._params.model_dump(exclude={"n_estimators", "patience", "monotone", "native", "refit"}),
             **self._native_options(native),
             "tree_method": "hist",
             "seed": self._seed,
@@ -89,20 +89,24 @@ class XGBoostModel:
                 return False
 
         bins = {name: self._params.native[name] for name in ("max_bin",) if name in self._params.native}
+
+        def rows(part: NDArray[Any], ref: Any = None) -> xgb.QuantileDMatrix:
+            of = {"label": view.y[part], "weight": view.weights_at(part), "ref": ref}
+            return xgb.QuantileDMatrix(x[part], **of, **columns, **bins)
+
         # Inside the library a signal becomes another error; it waits for a round's end.
         with in_one_line("xgboost", self._params), DeferredSignals() as signals:
-            of_fit, of_stop = view.weights_at(fit), view.weights_at(stop)
-            train = xgb.QuantileDMatrix(x[fit], label=view.y[fit], weight=of_fit, **columns, **bins)
-            watched = xgb.QuantileDMatrix(x[stop], label=view.y[stop], weight=of_stop, ref=train, **columns, **bins)
-            self._booster = xgb.train(
-                options,
-                train,
-                self._params.n_estimators,
-                evals=[(watched, "stop")],
-                early_stopping_rounds=self._params.patience,
-                verbose_eval=False,
-                callbacks=[Deliver()],
-            )
+
+            def train(data: xgb.QuantileDMatrix, n_rounds: int, **watched: Any) -> xgb.Booster:
+                return xgb.train(options, data, n_rounds, verbose_eval=False, callbacks=[Deliver()], **watched)
+
+            data = rows(fit)
+            watched = {"evals": [(rows(stop, data), "stop")], "early_stopping_rounds": self._params.patience}
+            self._booster = train(data, self._params.n_estimators, **watched)
+            self._rounds = self._booster.best_iteration + 1
+            if self._params.refit:
+                self._rounds = self._params.rounds_of_all(self._rounds, view)
+                self._booster = train(rows(np.arange(len(view.train))), self._rounds)
         self._native = native
 
     def _native_options(self, native: Native) -> dict[str, Any]:
@@ -125,7 +129,7 @@ class XGBoostModel:
         import xgboost as xgb
 
         x = xgb.DMatrix(self._native.table(rows), **_columns(self._native))
-        return np.asarray(self._booster.predict(x, iteration_range=(0, self._booster.best_iteration + 1)))
+        return np.asarray(self._booster.predict(x, iteration_range=(0, self._rounds)))
 
 
 def make(params: Params, seed: int) -> XGBoostModel:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit
 from sklearn.preprocessing import TargetEncoder
 
+from swapdae.encoding.pieces import edges_of, pieces
+
 Array = NDArray[Any]
 Pair = TypeVar("Pair")
 
@@ -102,6 +104,19 @@ def _bins(column: "pd.Series[float]", rows: Array) -> pd.Series:
         edges = np.unique(np.quantile(values[fitted, 0], np.arange(1, N_BINS) / N_BINS))
         cells[known] = [f"b{k}" for k in np.searchsorted(edges, values[known, 0], side="right")]
     return pd.Series(cells, dtype="str")
+
+
+def piecewise(numbers: pd.DataFrame, rows: Array) -> pd.DataFrame:
+    """The piecewise linear encoding between quantiles of `rows`; a missing number is at their mean."""
+    made: dict[str, Array] = {}
+    for name, column in numbers.items():
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        known = values[rows][~np.isnan(values[rows])]
+        edges = edges_of(known)
+        if len(edges):
+            found = pieces(np.where(np.isnan(values), known.mean(), values), edges)
+            made |= {f"piece_{name}_{t}": found[:, t] for t in range(found.shape[1])}
+    return pd.DataFrame(made, index=numbers.index)
 
 
 def explained(levels: Array, targets: Array) -> float:

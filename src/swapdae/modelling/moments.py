@@ -21,7 +21,7 @@ from swapdae.competition.fold_rows import Folds
 
 Array = NDArray[Any]
 Blocks = tuple[Array, ...]  # (n, d_i), side by side
-PENALTIES = np.logspace(-2, 8, 41)  # that are searched: a step of 1.8 is finer than the error tells apart
+PENALTIES = np.logspace(-6, 8, 57)  # that are searched: a step of 1.8 is finer than the error tells apart
 ROWS = 2048  # rows converted at a time: 50 MB at 3,072 columns
 NOISE = float(np.finfo(np.float64).eps)  # per column; eigenvalues are rounding up to it, relative to the largest
 

@@ -6,6 +6,7 @@
 Either may be left out. The file is the user's own code and runs as such.
 """
 
+import ast
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
@@ -28,10 +29,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class OwnFeatures:
-    """file: where they are made. sha256: of its source. make, transformers: as in the file, None where it has none."""
+    """file: where they are made. sha256: of its source. make_sha256: of what it says besides transformers(), so that a
+    change there leaves the table as it is. make, transformers: as in the file, None where it has none."""
 
     file: Path
     sha256: str
+    make_sha256: str
     make: Callable[[pd.DataFrame], Any] | None
     transformers: Callable[[], Any] | None
 
@@ -147,4 +150,10 @@ def read_own_features(*files: Path) -> OwnFeatures | None:
     if not any(map(callable, functions)):
         raise UserError(f"{file}: has neither a function make(frame) nor transformers(); add one, or take it away")
     make, transformers = functions
-    return OwnFeatures(file, sha256, make, transformers)
+    return OwnFeatures(file, sha256, _without_transformers(source), make, transformers)
+
+
+def _without_transformers(source: bytes) -> str:
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if getattr(node, "name", "") != "transformers"]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()

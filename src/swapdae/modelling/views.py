@@ -22,6 +22,7 @@ from swapdae.modelling.encodings import (
     codes,
     crosses,
     frequencies,
+    piecewise,
     quantile_bins,
     target_means,
 )
@@ -147,6 +148,11 @@ def _bins(source: Source) -> FeatureSet:
     return MadeFeatures(lambda k: quantile_bins(numbers, source.label_free[k]), source.label_free)
 
 
+def _pieces(source: Source) -> FeatureSet:
+    numbers = source.frame[list(source.numerical)]
+    return MadeFeatures(lambda k: piecewise(numbers, source.label_free[k]), source.label_free)
+
+
 def _te(source: Source) -> FeatureSet:
     levels = codes(source.frame[list(source.categorical)])
     return MadeFeatures(lambda fold: target_means(levels, source.labelled(fold)), source.training)
@@ -188,6 +194,7 @@ VIEWS: dict[str, View] = {
     "dae_selected": View("a choice of the autoencoder's features", _of_files("dae_selected"), stage="select"),
     "freq": View("how frequent each category is", _freq, needs=("categorical", 1)),
     "bins": View("quantile bins of numbers", _bins, needs=("numerical", 1)),
+    "pieces": View("numbers, linear between quantiles", _pieces, needs=("numerical", 1)),
     "te": View("mean target of each category, cross-fitted", _te, reads_labels=True, needs=("categorical", 1)),
     "cross": View(
         "mean target and frequency of pairs of categories", _cross, reads_labels=True, needs=("categorical", 2)

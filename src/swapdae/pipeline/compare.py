@@ -34,9 +34,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     """
     if len({run.experiment.name for run in runs}) < 2:
         raise UserError("compare takes two experiments or more, by name")
-    if len({_judged(run) for run in runs}) > 1:
-        names = ", ".join(sorted({run.competition.name for run in runs}))
-        raise UserError(f"experiments of different competitions cannot be compared: {names}")
+    _check_alike(runs)
     metric = runs[0].competition.metric_of
     oofs = [run.array("blend", "oof_cross_fitted.npy") for run in runs]
     labels = [_labels(run) for run in runs]
@@ -68,11 +66,25 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return {"metric": metric.name, "n_rows": len(ids), "experiments": found}
 
 
-def _judged(run: Run) -> tuple[str, ...]:
-    """What experiments must have in common: a table, what is predicted, and how that is judged."""
-    competition, file = run.competition, run.input / run.competition.files.train
-    train = sha256_of(file) if file.is_file() else competition.name
-    return train, competition.id, competition.target, competition.metric_key
+def _check_alike(runs: Sequence[Run]) -> None:
+    """Raises UserError unless the experiments have in common a table, what is predicted, and how that is judged."""
+    for run in runs:
+        if len(run.parts) > 1:
+            one = run.parts[0].experiment.name
+            raise UserError(f"experiment '{run.experiment.name}' has several targets; compare one of them, as {one}")
+    tables = [(_train_hash(run), run.competition.name) for run in runs]
+    if len({sha256 for sha256, _ in tables}) > 1:
+        names = ", ".join(sorted({name for _, name in tables}))
+        raise UserError(f"experiments of different tables cannot be compared: {names}")
+    for what in ("id", "target", "metric_key"):
+        if len(found := {getattr(run.competition, what): None for run in runs}) > 1:
+            word = what.removesuffix("_key")
+            raise UserError(f"experiments of another {word} cannot be compared: {', '.join(found)}")
+
+
+def _train_hash(run: Run) -> str:
+    file = run.input / run.competition.files.train
+    return sha256_of(file) if file.is_file() else run.competition.name
 
 
 def _labels(run: Run) -> Array:

@@ -32,6 +32,6 @@ def own_hash(run: Run, reader: str) -> str:
     """Of the file that makes the view 'own'. reader: who reads it. Raises UserError where there is none, before
     anything is trained."""
     if run.own is None or run.own.transformers is None:
-        first, second = run.paths.own_features(run.competition.name, run.experiment.name)
+        first, second = run.paths.own_features(run.competition.name, run.stem)
         raise UserError(f"{reader}: view 'own' needs a function transformers() in {second} or {first}")
     return run.own.sha256

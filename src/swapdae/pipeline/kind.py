@@ -1,6 +1,6 @@
 """A kind of stage: what a file in pipeline/stages/ offers. Adding one is that file and a line in its registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,7 +19,8 @@ class StageKind:
 
     stages: (run, stages before it) -> its stages in this run; none where the experiment has no use for it.
     options: what its command can be told, with descriptions; Run.options then holds them under `name`.
-    in_run: whether `swapdae run` makes it.
+    in_run: whether `swapdae run` makes it. joined: (run, plans) -> its one stage for all of several targets; plans: of
+    the stages before it, by target, and under "" of those for all.
     """
 
     name: str
@@ -28,6 +29,7 @@ class StageKind:
     stages: Callable[[Run, Plan], list[Stage]]
     options: type[StrictModel] | None = None
     in_run: bool = True
+    joined: Callable[[Run, Mapping[str, Plan]], Stage] | None = None
 
     @property
     def command(self) -> str:

@@ -20,8 +20,8 @@ from swapdae.pipeline.stage import Stage
 
 @dataclass(frozen=True)
 class Plan:
-    """folder: oof/<experiment>, where each stage has the directory of its name. stages: by name, each after those that
-    it reads."""
+    """folder: oof/<experiment>, where each stage has the directory of its name, unless it says another folder. stages:
+    by name, each after those that it reads."""
 
     folder: Path
     stages: Mapping[str, Stage]
@@ -56,7 +56,7 @@ class Plan:
         """
         named, states = set(names), dict[str, State]()
         for name, stage in self.needed_for(named).stages.items():
-            recover(self.folder / name)
+            recover(self._directory(stage))
             stage.prepare()
             upstream = {read: states[read] for read in stage.reads}
             now = self._state(stage, upstream, verify=True)
@@ -73,9 +73,12 @@ class Plan:
             stage.finish()
         return {name: state.report for name, state in states.items() if state.report is not None}
 
+    def _directory(self, stage: Stage) -> Path:
+        return (stage.folder or self.folder) / stage.name
+
     def _state(self, stage: Stage, upstream: Mapping[str, State], *, verify: bool) -> State:
         """Whether the stage's directory holds what it would make now. upstream: states of the stages in `reads`."""
-        directory = self.folder / stage.name
+        directory = self._directory(stage)
         report = read_report(directory)
         if report is None:
             return State("missing")
@@ -95,7 +98,7 @@ class Plan:
         return State("done", "", report, drift(report, stage.kind, stage.code))
 
     def _run(self, stage: Stage, upstream: Sequence[StageReport], *, fresh: bool) -> StageReport:
-        directory, inputs, started = self.folder / stage.name, stage.inputs(upstream), time.perf_counter()
+        directory, inputs, started = self._directory(stage), stage.inputs(upstream), time.perf_counter()
         try:
             scratch = open_scratch(directory, stage.key_without_effort(inputs), fresh=fresh)
             if stage.effort and not fresh:

@@ -16,7 +16,10 @@ class Revision(NamedTuple):
 
 
 REVISIONS: dict[str, tuple[Revision, ...]] = {
-    "download": (Revision(1, "keys of upstream reports"),),
+    "download": (
+        Revision(1, "keys of upstream reports"),
+        Revision(2, "texts by groups of letters, weekdays by splines"),
+    ),
     "folds": (Revision(1, "folds have a stage of their own"),),
     "dae": (Revision(1, "keys of upstream reports"),),
     "select": (Revision(1, "keys of upstream reports"),),

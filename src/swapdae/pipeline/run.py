@@ -19,6 +19,8 @@ from swapdae.experiment.stage_report import StageReport, read_report
 from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
 
+JOINED = ("dae", "blend", "submit")  # stages for all of several targets; each target has a folder beside them
+
 
 @dataclass(frozen=True)
 class Run:
@@ -47,8 +49,15 @@ class Run:
 
     def for_target(self, target: str) -> "Run":
         """The run for one of several targets; what it makes lies in oof/<experiment>/<target>."""
+        if target in JOINED:
+            raise UserError(f"target '{target}' has the name of a stage; give the column another in all files")
         named = self.experiment.model_copy(update={"name": f"{self.experiment.name}/{target}"})
         return replace(self, experiment=named, competition=self.competition.for_target(target))
+
+    @property
+    def stem(self) -> str:
+        """Of the experiment's TOML, which all its targets share."""
+        return self.experiment.name.partition("/")[0]
 
     @property
     def parts(self) -> "tuple[Run, ...]":
@@ -62,14 +71,20 @@ class Run:
         """Where the competition's CSVs lie."""
         return self.paths.input(self.competition.name)
 
+    @property
+    def shares_dae(self) -> bool:
+        """Whether several targets have one autoencoder: one of all rows sees no target."""
+        return bool(self.competition.targets) and self.experiment.dae.scope == "transductive"
+
     def directory(self, stage: str) -> Path:
         """Where a stage's output lies."""
-        return self.paths.stage(self.experiment.name, stage)
+        shared = stage == "dae" and self.shares_dae
+        return self.paths.stage(self.stem if shared else self.experiment.name, stage)
 
     @cached_property
     def own(self) -> OwnFeatures | None:
         """The columns of one's own, read once. Raises UserError naming the file."""
-        return read_own_features(*self.paths.own_features(self.competition.name, self.experiment.name))
+        return read_own_features(*self.paths.own_features(self.competition.name, self.stem))
 
     @cached_property
     def data(self) -> Data:

@@ -65,6 +65,16 @@ def score_table(run: Run, scores: Scores) -> str:
     return markdown_table(rows) + note + worth
 
 
+def score_line(run: Run) -> str:
+    """Of all targets of an experiment that has several: the mean of their blends' scores, and what the host says."""
+    blend, submitted = read_report(run.directory("blend")), read_report(run.directory("submit"))
+    mean = blend.metrics["cross_fitted"] if blend else None
+    outside = submitted.metrics if submitted else {}
+    figures = {"public": outside.get("public"), "private": outside.get("private")}
+    told = [f"{name} {value:.5f}" for name, value in figures.items() if value is not None]
+    return ", ".join([f"all targets: mean cross-fitted {run.competition.metric} {_text(mean, 5)}", *told])
+
+
 def _known(rows: list[list[str]]) -> list[list[str]]:
     """Without columns in which nothing is known."""
     columns = [column for column in zip(*rows, strict=True) if set(column[1:]) - {"-", ""}]

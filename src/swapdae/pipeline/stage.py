@@ -7,6 +7,7 @@ was read, not what the configuration would make.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from swapdae.experiment.stage_report import StageReport, digest
@@ -24,6 +25,10 @@ def _no_files() -> dict[str, str]:
     return {}
 
 
+def _key_and_files(report: StageReport) -> Any:
+    return [report.key, report.files]
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of one run; a head's part of the stage `heads` is one, called heads/<head>.
@@ -34,7 +39,8 @@ class Stage:
     effort: the same, but more of it goes on from what less has left, such as trials. files: sha256 of input files, by
     name. code: modules that compute its numbers, as "autoencoder.fit"; what they import counts too.
     prepare: called first of all; may bring the input files. finish: called once the stage is done, also where it was
-    before; puts things where people look. forced: whether --force remakes it.
+    before; puts things where people look. forced: whether --force remakes it. counts: what of a report of the stages in
+    `reads` decides its output. folder: where its directory lies, if not in that of its experiment.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Stage:
     prepare: Callable[[], None] = _nothing
     finish: Callable[[], None] = _nothing
     forced: bool = True
+    counts: Callable[[StageReport], Any] = _key_and_files
+    folder: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -55,7 +63,7 @@ class Stage:
     def inputs(self, upstream: Sequence[StageReport]) -> dict[str, str]:
         """A hash of each thing that decides the output, by name. upstream: reports of the stages in `reads`."""
         values: dict[str, Any] = {"revision": REVISIONS[self.kind][-1].number, **self.config, **self.effort}
-        values |= {report.stage: [report.key, report.files] for report in upstream}
+        values |= {report.stage: self.counts(report) for report in upstream}
         return {name: digest(value) for name, value in {**values, **self.files()}.items()}
 
     def key_without_effort(self, inputs: Mapping[str, str]) -> str:

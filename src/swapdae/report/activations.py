@@ -7,22 +7,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from swapdae.report.drawing import BLUE, COLOURS, ORANGE, legend, matrix, picture
-from swapdae.report.page import NONE, Grid, Picture, Section, left_out
+from swapdae.report.page import Grid, Picture, Section, left_out
 from swapdae.report.stage_results import StageResults
 
 Array = NDArray[Any]
-PUBLISHED = {  # by the published study of a plain autoencoder with 4,608 units
-    "share_active": "7%",
-    "never_fires": "3%",
-    "iou_between": "2/3",
-    "iou_of_halves": "0.95 (?)",
-    "iou_within": "0.95 (?)",
-    "agreement_within": "0.95 (?)",
-    "containment_within": "0.95 (?)",
-    "iou_clean": "4/5",
-    "iou_two": "4/5",
-    "outside": "rarely",
-}
 
 
 def section(found: StageResults) -> Section:
@@ -34,8 +22,6 @@ def section(found: StageResults) -> Section:
         f"{study['n_units']:,} units, {study['n_rows']:,} rows. A unit fires (is active) in a row where its output is "
         f"over 0. {study['n_sampled']:,} train rows are clustered by k-means of the features; {study['n_probes']:,} of "
         "these are corrupted. Brackets hold 95% bootstrap intervals.",
-        "The published study is that of a plain autoencoder with 4,608 units. It finds 0.95 within a cluster, but does "
-        "not say by which ratio. Each ratio that it could be is marked with a question mark.",
     )
     grids = [_figures_grid(study)]
     if study["ablation"]:
@@ -59,32 +45,25 @@ def _interval(value: list[float]) -> str:
 
 def _figures_grid(study: dict[str, Any]) -> Grid:
     clusters, trained = study["clusters"], study["noise"][-1]
-    names = {
-        "share_active": ("active units of a row, share", _interval(study["share_active"])),
-        "never_fires": ("units active in no row, share", f"{study['never_fires']:.3f}"),
-        "can_fire": ("units that can fire in a cluster, share", _interval(clusters["can_fire"])),
-        "exclusive": ("units that are active almost only in one cluster, share", f"{study['exclusive']:.3f}"),
-        "iou_between": ("two clusters: IoU of units that can fire", _interval(clusters["iou_between"])),
-        "iou_of_halves": ("two halves of a cluster: IoU of units that can fire", _interval(clusters["iou_of_halves"])),
-        "iou_within": ("two rows of a cluster: IoU of active units", _interval(clusters["iou_within"])),
-        "agreement_within": (
-            "two rows of a cluster: share of units on or off in both",
-            _interval(clusters["agreement_within"]),
-        ),
-        "containment_within": (
+    rows = (
+        ("active units of a row, share", _interval(study["share_active"])),
+        ("units active in no row, share", f"{study['never_fires']:.3f}"),
+        ("units that can fire in a cluster, share", _interval(clusters["can_fire"])),
+        ("units that are active almost only in one cluster, share", f"{study['exclusive']:.3f}"),
+        ("two clusters: IoU of units that can fire", _interval(clusters["iou_between"])),
+        ("two halves of a cluster: IoU of units that can fire", _interval(clusters["iou_of_halves"])),
+        ("two rows of a cluster: IoU of active units", _interval(clusters["iou_within"])),
+        ("two rows of a cluster: share of units on or off in both", _interval(clusters["agreement_within"])),
+        (
             "two rows of a cluster: share of one's active units in the other's",
             _interval(clusters["containment_within"]),
         ),
-        "iou_clean": ("clean and corrupted row: IoU", _interval(trained["iou_clean"])),
-        "iou_two": ("two corruptions of a row: IoU", _interval(trained["iou_two"])),
-        "outside": (
-            "corrupted row's active units that its cluster never fires, share",
-            _interval(trained["outside"]),
-        ),
-    }
-    rows = tuple((name, here, PUBLISHED.get(key, NONE)) for key, (name, here) in names.items())
+        ("clean and corrupted row: IoU", _interval(trained["iou_clean"])),
+        ("two corruptions of a row: IoU", _interval(trained["iou_two"])),
+        ("corrupted row's active units that its cluster never fires, share", _interval(trained["outside"])),
+    )
     note = "Rows are corrupted with the noise of training. A unit can fire in a cluster if it is active in a row of it."
-    return Grid("Active units, here and in the published study", ("", "here", "published"), rows, note)
+    return Grid("Active units", ("", "mean"), rows, note)
 
 
 def _ablation_grid(found: dict[str, Any]) -> Grid:
@@ -106,7 +85,7 @@ def _ablation_grid(found: dict[str, Any]) -> Grid:
 
 def _change(value: list[float]) -> str:
     mean, low, high = value
-    return f"{mean:+.3%} [{low:+.3%}, {high:+.3%}]"
+    return f"{mean:+.2%} [{low:+.2%}, {high:+.2%}]"
 
 
 def _histogram(share: Array) -> Picture:

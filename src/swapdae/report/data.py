@@ -57,12 +57,16 @@ def chance_drift(table: Table) -> float:
     return float(1.358 * np.sqrt(1 / table.n_train + 1 / max(table.n_test, 1)))
 
 
+def _short(value: float) -> str:
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
 def _row(table: Table, name: str, drift: float) -> tuple[str, ...]:
     train: pd.Series = table.train[name]
     if name in table.categorical:
         kind, values = "category", f"{train.nunique():,} levels"
     else:
-        kind, values = "number", f"{train.min():.4g} to {train.max():.4g}" if train.notna().any() else "none"
+        kind, values = "number", f"{_short(train.min())} to {_short(train.max())}" if train.notna().any() else "none"
     sizes = (table.n_train, max(table.n_test, 1))
     missing = [percent(n_missing / n) for n_missing, n in zip(table.missing[name], sizes, strict=True)]
     return name, kind, values, *missing, f"{table.unseen.get(name, 0):,}", f"{drift:.4f}"

@@ -138,7 +138,7 @@ def matrix(
             axes.set_xticks(range(len(short)), short, rotation=40, ha="right")
             axes.set_yticks(range(len(short)), short)
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         if text:
             middle = (values.min() + values.max() if low is None or high is None else low + high) / 2

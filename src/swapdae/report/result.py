@@ -53,6 +53,8 @@ def _next_step(found: StageResults, name: str) -> tuple[str, str]:
             f"swapdae run {name} --strict",
         )
     hands_in = found.competition.host != "none"
+    if hands_in and found.competition.targets:
+        return "Next: once every target is made, submit them together.", f"swapdae submit {name.partition('/')[0]}"
     if hands_in and "submit" in found.states and found.states["submit"].state != "done":
         return "Next: submit the blend's predictions.", f"swapdae submit {name}"
     return "All is done. Next: compare it with another experiment.", f"swapdae compare {name} OTHER"

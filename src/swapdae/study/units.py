@@ -30,7 +30,7 @@ def _forward(model: Autoencoder, x: Tensor, units: UnitsName) -> tuple[Tensor, T
     units "relu": the outputs of the body's activation functions, see BodyNetwork.with_units; "features": the features.
     """
     if units == "relu":
-        return model.body.with_units(x)
+        return model.body.with_units(model.embed(x))
     features = model.features(x)
     return features, features
 

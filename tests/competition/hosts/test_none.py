@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
 
 from conftest import write_csvs
 from pipeline_case import make
@@ -49,6 +49,14 @@ def test_regression_is_scored_by_id(tmp_path: Path) -> None:
     assert private(tmp_path, "id,y\n1,2\n2,4\n3,4\n", submission) == pytest.approx(np.sqrt(3))
 
 
+def test_a_solution_may_be_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"id": [1, 2], "y": [2.0, 4.0]}).to_parquet(tmp_path / "s.parquet", index=False)
+    own = competition(files={"solution": "s.parquet"})
+    score = host_of(own).score(own, pd.DataFrame({"id": [2, 1], "y": [4.0, 3.0]}), tmp_path)
+    assert score.private == pytest.approx(np.sqrt(1 / 2))
+
+
 def test_rows_count_by_the_weights_that_the_solution_holds(tmp_path: Path) -> None:
     submission, weight = pd.DataFrame({"id": [1, 2], "y": [1.0, 2.0]}), {"weight": "w"}
     assert private(tmp_path, "id,y,w\n1,2,3\n2,2,1\n", submission, columns=weight) == pytest.approx(np.sqrt(3 / 4))
@@ -79,6 +87,12 @@ def test_classes_by_column_and_by_label(tmp_path: Path) -> None:
     )
     labels = pd.DataFrame({"id": [1, 2, 3], "y": ["cat", "dog", "eel"]})
     assert private(tmp_path, answers, labels, task="multiclass", metric="accuracy") == pytest.approx(2 / 3)
+
+
+def test_grades_are_told_by_their_order_whatever_that_of_the_columns(tmp_path: Path) -> None:
+    p = pd.DataFrame({"id": [1, 2, 3], "y_10": [0.1, 0.6, 0.7], "y_2": [0.2, 0.2, 0.2], "y_1": [0.7, 0.2, 0.1]})
+    found = private(tmp_path, "id,y\n1,1\n2,2\n3,10\n", p, task="multiclass", metric="kappa_quadratic")
+    assert found == pytest.approx(cohen_kappa_score([0, 1, 2], [0, 2, 2], weights="quadratic"))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
-from pipeline_case import make
+from pipeline_case import make, with_trials
 from swapdae.pipeline.run import Run
 
 
 def test_page_of_a_run_is_made_once_and_comes_back_when_deleted(run: Run) -> None:
     said: list[str] = []
-    run = replace(run, say=said.append)
+    run = replace(with_trials(run), say=said.append)
     make(run)
     make(run, "report")
     page = run.paths.oof("tiny") / "report.html"

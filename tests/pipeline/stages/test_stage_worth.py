@@ -12,6 +12,7 @@ import torch
 from conftest import COMPETITION, write_csvs
 from pipeline_case import make, with_dae, with_experiment
 from swapdae.autoencoder.bodies.stack import StackConfig
+from swapdae.autoencoder.config import TrainingConfig
 from swapdae.base.files import sha256_of
 from swapdae.competition.config import read_competition
 from swapdae.experiment.config import HeadConfig
@@ -39,7 +40,8 @@ def of_product(run: Run, task: str, metric: str, labels: tuple[str, ...] = (), f
     table.assign(target=target).to_csv(file, index=False)
     text = COMPETITION.replace('"regression"', f'"{task}"').replace('"rmse"', f'"{metric}"')
     run.paths.competition_file("synthetic").write_text(text.replace("\ncount = 3\n", folds))
-    larger = with_dae(run, body=StackConfig(width=128))
+    training = TrainingConfig(epochs=20, batch_size=64, learning_rate=2e-3)
+    larger = with_dae(run, body=StackConfig(width=128), training=training)
     competition = read_competition(run.paths, "synthetic")
     return with_experiment(replace(larger, competition=competition), heads=RIDGES | {"ridge_dae": ALPHA_1})
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Competition
-from swapdae.competition.csv_file import cell_error, ids_of, read_csv
+from swapdae.competition.csv_file import cell_error, ids_of
 from swapdae.competition.hosts.interface import Host, Score
+from swapdae.competition.table_file import read_cells
 
 Array = NDArray[Any]
 
@@ -33,7 +34,7 @@ class NoHost(Host):
         file = directory / competition.files.solution
         if not file.is_file():
             raise UserError(f"{file}: no such file; put it there, or take `solution` out of competition.toml")
-        answers = read_csv(file, [competition.id, competition.target], "score")
+        answers = read_cells(file, [competition.id, competition.target], "score")
         for column in (competition.id, competition.target):
             if column not in answers:
                 raise UserError(f"{file}: no column '{column}'; give the solution the names of competition.toml")
@@ -86,6 +87,8 @@ def _classes(answers: pd.Series, submitted: pd.DataFrame, competition: Competiti
         prediction = pd.Index(labels).get_indexer(pd.Index(named.ravel())).reshape(named.shape)
     elif len(submitted.columns) > 1:  # a column's name is its label, or ends in it: see table.prediction_columns
         labels = [next((n for n in known if c == n or c.endswith(f"_{n}")), "") for c in submitted.columns]
+        order = sorted(range(len(labels)), key=lambda i: (not labels[i], known.index(labels[i]) if labels[i] else i))
+        labels, prediction = [labels[i] for i in order], prediction[:, order]  # grades are told by their order
     elif competition.task == "multiclass" or competition.metric_of.takes_labels:
         labels = _sorted({*answers, *guessed})
         prediction = np.eye(len(labels))[pd.Index(labels).get_indexer(pd.Index(guessed))]

@@ -44,32 +44,37 @@ KINDS: list[StageKind] = [
 
 
 def plan_of(run: Run) -> Plan:
-    """Every stage of a run, by name. A stage reads only stages before it."""
+    """Every stage of a run, by name; with several targets, those for all. A stage reads only stages before it."""
     folder, stages = run.paths.oof(run.experiment.name), dict[str, Stage]()
+    plans = {part.competition.target: plan_of(part) for part in run.parts} if len(run.parts) > 1 else {}
     for kind in KINDS:
-        stages |= {stage.name: stage for stage in kind.stages(run, Plan(folder, dict(stages)))}
+        before = Plan(folder, dict(stages))
+        if not plans:
+            stages |= {stage.name: stage for stage in kind.stages(run, before)}
+        elif kind.joined is not None:
+            stages[kind.name] = kind.joined(run, {**plans, "": before})
     return Plan(folder, stages)
 
 
 def run_kinds(run: Run, kinds: Sequence[StageKind]) -> dict[str, StageReport]:
     """Make the stages of these kinds, and before them what they read; reports by name. The experiment's lock must be
-    held. With several targets, each by its own run; their CSVs are joined, and reports go by <target>/<stage>."""
-    if run.competition.targets and submit.NAME in {kind.name for kind in kinds}:
-        csv = run.paths.submission(run.experiment.name.partition("/")[0])
-        raise UserError(f"submit: {csv} is joined of several targets; hand it in by hand")
+    held. With several targets, each by its own run, whose reports go by <target>/<stage>; then those for all."""
+    reports, wanted = dict[str, StageReport](), {kind.name for kind in kinds}
     if len(run.parts) > 1:
-        return _run_parts(run, kinds)
-    plan, wanted = plan_of(run), {kind.name for kind in kinds}
+        reports = _run_parts(run, [kind for kind in kinds if kind.name != submit.NAME])
+    elif run.competition.targets and submit.NAME in wanted:
+        raise UserError(f"submit: targets are handed in together: `swapdae submit {run.stem}`")
+    plan = plan_of(run)
     names = [name for name, stage in plan.stages.items() if stage.kind in wanted]
-    return plan.make(names, force=run.force, strict=run.strict, say=run.say)
+    if names and len(run.parts) > 1:
+        run.say("all targets:")
+    return reports | plan.make(names, force=run.force, strict=run.strict, say=run.say)
 
 
 def _run_parts(run: Run, kinds: Sequence[StageKind]) -> dict[str, StageReport]:
     reports = {}
-    for part in run.parts:
+    for part in run.parts if kinds else ():
         run.say(f"target {part.competition.target}:")
         for name, made in run_kinds(part, kinds).items():
             reports[f"{part.competition.target}/{name}"] = made
-    if blend.NAME in {kind.name for kind in kinds}:
-        blend.join(run)
     return reports

@@ -1,12 +1,20 @@
 """blend: weigh the heads by their out-of-fold predictions and write the submission CSV."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from swapdae.base.files import write_bytes
-from swapdae.competition.submission import check_submission, join_submissions, make_submission, write_submission
+from swapdae.base.files import sha256_of, write_bytes
+from swapdae.competition.submission import (
+    check_submission,
+    join_submissions,
+    make_submission,
+    takes_probabilities,
+    write_submission,
+)
 from swapdae.competition.table_file import read_cells
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -40,15 +48,26 @@ def _put_in_place(run: Run) -> None:
     run.say(f"{NAME}: {wanted}")
 
 
-def join(run: Run) -> None:
-    """The CSV of all targets in the shape of the sample, and the mean of their cross-fitted scores, said."""
-    parts, competition = run.parts, run.competition
-    csvs = {part.competition.target: run.paths.submission(part.experiment.name) for part in parts}
+def _joined(run: Run, plans: Mapping[str, Plan]) -> Stage:
+    """The CSV of all targets in the shape of the sample, and the mean of their cross-fitted scores."""
+    csvs = {part.competition.target: part.directory(NAME) / CSV for part in run.parts}
+    read = {**csvs, "sample": run.input / run.competition.files.sample}
+    return Stage(
+        NAME,
+        lambda scratch: _join(run, csvs, scratch),
+        files=lambda: {name: sha256_of(file) if file.is_file() else "absent" for name, file in read.items()},
+        code=("competition.submission",),
+        finish=lambda: _put_in_place(run),
+    )
+
+
+def _join(run: Run, csvs: Mapping[str, Path], scratch: Scratch) -> dict[str, Any]:
+    competition = run.competition
     sample = read_cells(run.input / competition.files.sample, [competition.id, *competition.targets], "download")
-    wanted = run.paths.submission(run.experiment.name)
-    write_submission(join_submissions(sample, csvs), wanted)
-    mean = float(np.mean([part.report(NAME).metrics["cross_fitted"] for part in parts]))
-    run.say(f"{NAME}: {wanted}, {len(parts)} targets, mean cross-fitted {competition.metric} {mean:.5f}")
+    write_submission(join_submissions(sample, csvs), scratch.out / CSV)
+    mean = float(np.mean([part.report(NAME).metrics["cross_fitted"] for part in run.parts]))
+    run.say(f"{NAME}: {len(csvs)} targets, mean cross-fitted {competition.metric} {mean:.5f}")
+    return {"cross_fitted": mean}
 
 
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
@@ -61,7 +80,8 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     np.save(scratch.out / "oof.npy", blend.oof)
     np.save(scratch.out / "oof_cross_fitted.npy", blend.oof_cross_fitted)
     np.save(scratch.out / "test.npy", test)
-    submission = make_submission(data.table, blend.decision.decide(test), run.competition)
+    plain = takes_probabilities(data.table.sample, run.competition)
+    submission = make_submission(data.table, test if plain else blend.decision.decide(test), run.competition)
     check_submission(submission, data.table.sample, run.competition, blend.decision.decide(blend.oof))
     write_submission(submission, scratch.out / CSV)
     cross_fitted = metric.value_of(blend.score_cross_fitted)
@@ -82,4 +102,5 @@ KIND = StageKind(
     "Weigh the heads by non-negative least squares or hill climbing; write the submission.",
     "submissions/<experiment>.csv",
     _stages,
+    joined=_joined,
 )

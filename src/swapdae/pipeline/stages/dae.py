@@ -29,8 +29,18 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             reads=("download", "folds") if run.experiment.dae.scope == "per_fold" else ("download",),
             config=config,
             code=("autoencoder.fit", "autoencoder.checkpoint", "encoding.encoder", "pipeline.feature_store"),
+            **(_shared(run) if run.shares_dae else {}),
         )
     ]
+
+
+def _shared(run: Run) -> dict[str, Any]:
+    """What makes the stage one and the same for all targets: the first makes it, the others find it."""
+    return {
+        "folder": run.directory(NAME).parent,
+        "counts": lambda report: {name: value for name, value in report.inputs.items() if name != "target"},
+        "forced": run.competition.target == run.competition.targets[0],
+    }
 
 
 def _body(run: Run, scratch: Scratch) -> dict[str, Any]:

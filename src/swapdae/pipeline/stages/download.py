@@ -14,12 +14,14 @@ NAME = "download"
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
     fields = {"id", "target", "targets", "task", "columns", "files"}
+    target = {"target": run.competition.target} if run.competition.targets else {}  # all else is shared by several
     return [
         Stage(
             NAME,
             lambda scratch: _body(run),
             config={
-                "competition": run.competition.model_dump(mode="json", include=fields),
+                "competition": run.competition.model_dump(mode="json", include=fields - set(target)),
+                **target,
                 **_fold_column(run),
                 "rows": [run.experiment.rows, run.experiment.seed],
             },
@@ -45,13 +47,13 @@ def _fetch(run: Run) -> None:
 
 def _own_hash(run: Run) -> dict[str, str]:
     """Of the file that adds columns to the table."""
-    return {run.own.file.name: run.own.sha256} if run.own is not None and run.own.make is not None else {}
+    return {run.own.file.name: run.own.make_sha256} if run.own is not None and run.own.make is not None else {}
 
 
 def _body(run: Run) -> dict[str, Any]:
     table = run.data.table
     if found := [name for name in table.kinds.dates if name not in run.competition.columns.dates]:
-        run.say(f"{NAME}: {', '.join(found)} are read as dates; [columns] in competition.toml may say else")
+        run.say(f"{NAME}: read as dates: {', '.join(found)}; [columns] in competition.toml may say else")
     if table.constant:
         run.say(f"{NAME}: one value in every train row: {', '.join(table.constant)}; [columns] may drop such columns")
     if run.own is not None and run.own.make is not None:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from swapdae.base.files import sha256_of
 from swapdae.competition.hosts.interface import host_of
-from swapdae.competition.submission import make_submission
+from swapdae.competition.submission import make_submission, takes_probabilities
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.run import Run
@@ -47,10 +47,13 @@ def _body(run: Run) -> dict[str, Any]:
 
 
 def _decided(run: Run, stage: str) -> NDArray[Any]:
-    """A stage's test predictions; labels where the metric wants labels, decided by what is best out of fold."""
+    """A stage's test predictions; labels where the metric wants labels, decided by what is best out of fold, and the
+    sample has no column for each class."""
     from swapdae.modelling.decision import fit_decision
 
     table, predicted = run.data.table, run.data.folds.predicted
+    if takes_probabilities(table.sample, run.competition):
+        return run.array(stage, "test.npy")
     weights = None if table.weights is None else table.weights[predicted]
     oof = run.array(stage, "oof.npy")[predicted]
     decision = fit_decision(run.competition.metric_of, table.y[predicted], oof, weights)

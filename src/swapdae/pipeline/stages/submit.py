@@ -2,6 +2,7 @@
 
 import datetime
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,32 @@ HEADER = "| date | experiment | CV | public | private | commit | ref |\n|---|---
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
+    """None for one of several targets, which are handed in together."""
+    return [] if run.competition.targets else [_stage(run, {"": before})]
+
+
+def _stage(run: Run, plans: Mapping[str, Plan]) -> Stage:
     """It goes by the CSV's sha256 alone: what is handed in once is not handed in again, however it was made."""
     csv = run.paths.submission(run.experiment.name)
-    return [
-        Stage(
-            NAME,
-            lambda scratch: _body(run, csv, scratch),
-            config={"host": run.competition.host, "slug": run.competition.slug},
-            files=lambda: {"csv": sha256_of(csv) if csv.is_file() else "absent"},
-            code=(f"competition.hosts.{run.competition.host}",),
-            prepare=lambda: _check(run, before, csv),
-            finish=lambda: _log(run),
-        )
-    ]
+    return Stage(
+        NAME,
+        lambda scratch: _body(run, csv, scratch),
+        config={"host": run.competition.host, "slug": run.competition.slug},
+        files=lambda: {"csv": sha256_of(csv) if csv.is_file() else "absent"},
+        code=(f"competition.hosts.{run.competition.host}",),
+        prepare=lambda: _check(run, plans, csv),
+        finish=lambda: _log(run),
+    )
 
 
-def _check(run: Run, before: Plan, csv: Path) -> None:
+def _check(run: Run, plans: Mapping[str, Plan], csv: Path) -> None:
     """Raises UserError unless the CSV is what the blend made, from stages that hold, by the code there is now."""
     name = run.experiment.name
-    for stage, state in before.needed_for(["blend"]).states(verify=True).items():
-        if state.state != "done" or state.drift:
-            how = " --strict" if state.drift else ""
-            raise UserError(f"{stage} is {state}: `swapdae run {name}{how}` before `swapdae submit {name}`")
+    for target, plan in plans.items():
+        for stage, state in plan.needed_for(["blend"]).states(verify=True).items():
+            if state.state != "done" or state.drift:
+                which, how = f"{target}/{stage}".removeprefix("/"), " --strict" if state.drift else ""
+                raise UserError(f"{which} is {state}: `swapdae run {name}{how}` before `swapdae submit {name}`")
     made = run.report("blend").files["submission.csv"]
     if not csv.is_file() or sha256_of(csv) != made:
         raise UserError(f"{csv}: is not the CSV that the blend made; `swapdae blend {name}` puts that back")
@@ -50,7 +55,8 @@ def _check(run: Run, before: Plan, csv: Path) -> None:
 
 def _body(run: Run, csv: Path, scratch: Scratch) -> dict[str, Any]:
     competition, name = run.competition, run.experiment.name
-    read_submission(csv, run.data.table.sample, competition)
+    for part in run.parts:
+        read_submission(part.directory("blend") / "submission.csv", part.data.table.sample, part.competition)
     # The message is the same for the same CSV, so a host can tell whether an earlier try arrived; --force means that
     # it is to be handed in deliberately again.
     message = f"swapdae {name} {sha256_of(csv)[:16]}" + (f" again, {_now()}" if run.force else "")
@@ -97,4 +103,6 @@ def _commit(root: Path) -> str:
     return done.stdout.strip() or "-"
 
 
-KIND = StageKind(NAME, "Hand in the CSV, wait for its score, note it.", "submissions/LOG.md", _stages, in_run=False)
+KIND = StageKind(
+    NAME, "Hand in the CSV, wait for its score, note it.", "submissions/LOG.md", _stages, in_run=False, joined=_stage
+)

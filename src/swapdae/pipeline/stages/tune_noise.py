@@ -81,8 +81,9 @@ def _write(run: Run, effort: Effort) -> None:
             f"{before} with its own rates: {effort.trials} trials, {effort.rows} rows, {effort.epochs} epochs.",
         )
     noise = NoiseConfig.model_validate(found["noise"]).model_dump(mode="json")
-    write_experiment(run.paths, f"{source}_noise", source, {"noise": noise}, comment, force=run.force)
-    run.say(f"{NAME}: wrote {run.paths.experiment_file(f'{source}_noise')}")
+    name = f"{source.replace('/', '_')}_noise"  # of one of several targets, by which all of them can then be run
+    write_experiment(run.paths, name, run.stem, {"noise": noise}, comment, force=run.force)
+    run.say(f"{NAME}: wrote {run.paths.experiment_file(name)}")
 
 
 def _body(run: Run, effort: Effort, scratch: Scratch) -> dict[str, Any]:

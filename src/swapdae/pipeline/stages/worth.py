@@ -124,7 +124,8 @@ def untrained_features(run: Run, file: Path) -> LoadedFeatures:
         from swapdae.base.device import resolve_device
 
         device, (codes, layout) = resolve_device(run.device), store.encoded(k)
-        model = untrained_autoencoder(layout, run.experiment.dae, seed=run.experiment.seed + k, device=device)
+        seen, seed = codes[store.rows[k]], run.experiment.seed + k
+        model = untrained_autoencoder(seen, layout, run.experiment.dae, seed=seed, device=device)
         features = read_features(model, codes[:n_train], layout, device)
         write_npy(file, features, (n_train, model.d_features))
         written: FloatArray = np.load(file, mmap_mode="r", allow_pickle=False)
