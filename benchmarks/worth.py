@@ -7,11 +7,12 @@ A cell is a set (worth_tables), a seed and a regime: "all" labels of the train r
 rows unlabelled. The seed draws the rows kept back, folds and weights. Everything is sized as `swapdae new` sizes it
 (experiment/first.py). Ridge and the perceptron read the raw columns (one-hot), their principal components (at most 200;
 where there are fewer inputs all of them, a rotation), features of the untrained network, and of the same network
-trained on all rows without labels; ridge, with all labels and seed 2, also those of an autoencoder per fold that never
-saw the held-out rows. Beside them LightGBM, XGBoost, CatBoost at the parameters of a first experiment, not tuned, and
-non-negative least-squares blends of the trees with these heads. The metric is RMSE, or AUC (one class against the rest:
-it asks for no calibration, which ridge has not), out of fold and on the rows kept back.
-A cell that has its row in worth_rows.jsonl is not run again; a killed one goes on from its predictions in the folder.
+trained on all rows without labels; ridge, on development sets with all labels, also those of an autoencoder per fold
+that never saw the held-out rows. Beside them LightGBM, XGBoost, CatBoost at the parameters of a first experiment, not
+tuned, and non-negative least-squares blends of the trees with these heads. The metric is RMSE, or AUC (one class
+against the rest: it asks for no calibration, which ridge has not), out of fold and on the rows kept back.
+A cell that has its row in worth_rows.jsonl is not run again (so delete the file when a default changes); a killed one
+goes on from its predictions in the folder.
 --summary runs nothing and prints what there is, ending with one line of JSON: see worth_summary.
 """
 
@@ -55,7 +56,7 @@ Array = NDArray[Any]
 ROWS = Path(__file__).with_name("worth_rows.jsonl")
 N_LABELS = {"all": None, "few": 1_000}
 COMPONENTS = 200
-PER_FOLD_SEED = 2  # five more autoencoders cost as much as all the rest, so one seed has them, the last
+PER_FOLD = "development"  # five more autoencoders cost as much as all the rest, so sets of one role have them
 TREES = "lightgbm raw", "xgboost raw", "catboost raw"
 READERS = "ridge", "mlp"
 VIEWS = "raw", "pieces", "pca", "untrained", "trained"
@@ -241,10 +242,10 @@ class Work:
 
     def run(self) -> dict[str, Any]:
         """The cell's row."""
-        per_fold = ("ridge per_fold",) if self.cell[1:] == (PER_FOLD_SEED, "all") else ()
+        told = SETS[self.cell.name]
+        per_fold = ("ridge per_fold",) if (told.role, self.cell.regime) == (PER_FOLD, "all") else ()
         fitted = {head: self.fitted(head) for head in (*HEADS_OF_ALL, *per_fold)}
         heads = {head: {**self.figures(*of[:2]), "seconds": round(of.seconds, 1)} for head, of in fitted.items()}
-        told = SETS[self.cell.name]
         return {
             "set": self.cell.name,
             "role": told.role,
@@ -254,7 +255,7 @@ class Work:
             "regime": self.cell.regime,
             "rows": {"train": len(self.parts[0]), "labelled": self.n_labelled, "test": len(self.parts[1])},
             "columns": self.table.frame.shape[1],
-            "dae": self.first["dae"],
+            "dae": self.config.decisive(),
             "seconds": round(sum(of.seconds for of in fitted.values()), 1),
             "blind": self.metric.value(self.targets[1], self.blind_guess()),
             "heads": heads,
