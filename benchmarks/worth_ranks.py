@@ -13,7 +13,7 @@ from worth_gains import READS_IT, Row, loss, methods_of, of_sets
 
 Array = NDArray[Any]
 METHODS = (
-    *(f"{kind} {view}" for kind in ("ridge", "mlp") for view in ("raw", "pca", "untrained", "trained")),
+    *(f"{kind} {view}" for kind in ("ridge", "mlp") for view in ("raw", "pieces", "pca", "untrained", "trained")),
     *("lightgbm raw", "xgboost raw", "catboost raw", "trees", "trees + raw", "trees + raw + trained"),
 )
 

@@ -19,10 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from worth_gains import BLEND, NETWORK, QUESTIONS, RIDGE, Row, gains_of, methods_of, of_sets, over_sets, signal
+from worth_gains import BLEND, NETWORK, QUESTIONS, RIDGE, Row, gains_of, loss, methods_of, of_sets, over_sets, signal
 from worth_ranks import draw_ranks
 from worth_tables import TWIN
 
+SHOWN = (
+    ("ridge raw", "ridge untrained", "ridge trained"),
+    ("mlp raw", "mlp pieces", "mlp trained"),
+    ("best without", "best with"),
+)
 KEPT = 0.5  # a twin that keeps less of its original's signal says nothing of it
 
 
@@ -59,6 +64,7 @@ def _tables(sets: dict[str, list[Row]]) -> dict[str, dict[str, Any]]:
         methods = [methods_of(row) for row in rows]
         for method in dict.fromkeys(method for of in methods for method in of):
             print(f"  {method:30}{np.mean([of[method]['test'] for of in methods if method in of]):10.5f}")
+    print("\n".join(markdown(sets)))
     verdicts = {}
     for question in QUESTIONS:
         gains = gains_of(sets, question)
@@ -68,6 +74,21 @@ def _tables(sets: dict[str, list[Row]]) -> dict[str, dict[str, Any]]:
             print("\n".join(f"  {name:12} {gain}" for name, gain in gains.items()))
             print(f"  better on {told['better']} of {len(gains)}, median {told['median']:+.2f}, p {rounded(told['p'])}")
     return verdicts
+
+
+def markdown(sets: dict[str, list[Row]]) -> list[str]:
+    """Scores on rows kept back, means over seeds, as the lines of a table; the best of each group is bold."""
+    lines = [f"| set | metric | {' | '.join(', '.join(group) for group in SHOWN)} |", f"|{'---|' * (2 + len(SHOWN))}"]
+    for name, rows in sets.items():
+        methods = [methods_of(row) for row in rows]
+        cells = []
+        for group in SHOWN:
+            scores = [float(np.mean([of[method]["test"] for of in methods])) for method in group]
+            best = min(scores, key=lambda score: loss(rows[0]["metric"], score))
+            told = [f"**{score:.4f}**" if score == best else f"{score:.4f}" for score in scores]
+            cells.append(" / ".join(told))
+        lines.append(f"| {name} | {rows[0]['metric']} | {' | '.join(cells)} |")
+    return lines
 
 
 def _twins(rows: Sequence[Row]) -> dict[str, Any]:

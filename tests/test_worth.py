@@ -111,7 +111,7 @@ def test_relative_gain_of_each_kind_of_metric(gains: ModuleType) -> None:
     assert gains.relative_gain("auc", 1.0, 0.9) == -np.inf
 
 
-HEADS = [f"{kind} {view}" for kind in ("ridge", "mlp") for view in ("raw", "pca", "untrained", "trained")]
+HEADS = [f"{kind} {view}" for kind in ("ridge", "mlp") for view in ("raw", "pieces", "pca", "untrained", "trained")]
 HEADS += ["lightgbm raw", "xgboost raw", "catboost raw"]
 
 
@@ -152,6 +152,13 @@ def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: 
         "core_hours": 10.5,
     }
     assert "trees + raw + trained" in (tmp_path / "ranks.svg").read_text()
+
+
+def test_a_table_shows_means_over_seeds_and_the_best_of_each_group(summaries: ModuleType) -> None:
+    rows = [row("one", 0, "all", 0.1), row("one", 1, "all", 0.3)]
+    assert summaries.markdown({"one": rows})[2] == (
+        "| one | rmse | 1.0000 / 1.0000 / **0.8000** | 1.0000 / 1.0000 / **0.8000** | 1.0000 / **0.8000** |"
+    )
 
 
 def test_a_blend_is_chosen_out_of_fold(gains: ModuleType) -> None:
