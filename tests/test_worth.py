@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,33 +17,35 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A benchmark by its name; they import each other as scripts do."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("worth_tables")
+    return importlib.import_module
 
 
 @pytest.fixture
-def summaries(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("worth_summary")
+def tables(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("worth_tables")
 
 
 @pytest.fixture
-def gains(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("worth_gains")
+def summaries(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("worth_summary")
 
 
 @pytest.fixture
-def ranks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("worth_ranks")
+def gains(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("worth_gains")
 
 
 @pytest.fixture
-def worth(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("worth")
+def ranks(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("worth_ranks")
+
+
+@pytest.fixture
+def worth(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("worth")
 
 
 def table(module: ModuleType, n: int, n_classes: int, n_groups: int) -> Any:

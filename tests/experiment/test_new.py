@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from conftest import synthetic_frame, write_csvs
@@ -106,6 +108,26 @@ def test_sizes_follow_the_rows(n: int) -> None:
     one_epoch = max(n // training["batch_size"], 1)
     seconds = (steps - one_epoch) * SECONDS_PER_STEP * (width / 1536) ** 2 * training["batch_size"] / 512
     assert seconds <= SECONDS
+
+
+def test_a_table_without_numbers_has_no_pieces(paths: Paths, tmp_path: Path) -> None:
+    """The view `pieces` would be refused; the whole path, from files to an experiment that names views."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.choice(["a", "b", "c"], 60) for name in ("colour", "shape")}
+    frame = pd.DataFrame({"id": range(60), **columns, "y": rng.normal(size=60)})
+    frame[:40].to_csv(tmp_path / "train.csv", index=False)
+    frame[40:].drop(columns="y").to_csv(tmp_path / "test.csv", index=False)
+    new(paths, Sources(train=tmp_path / "train.csv", test=tmp_path / "test.csv"))
+    assert read_experiment(paths, "own").heads["mlp_raw"].features == ("raw",)
+    values, _ = first_experiment("own", Size(60, 32, 1))
+    assert values["heads"]["mlp_raw"]["features"] == ["raw", "pieces"]
+
+
+@pytest.mark.parametrize(("n_train", "classes", "refits"), [(20_000, 1, True), (40_000, 1, False), (20_000, 3, False)])
+def test_boosting_is_fitted_once_more_where_that_is_cheap(n_train: int, classes: int, refits: bool) -> None:
+    values, _ = first_experiment("own", Size(2 * n_train, n_train, classes))
+    for kind in ("lightgbm", "xgboost", "catboost"):
+        assert values["heads"][kind]["params"].get("refit", False) is refits
 
 
 @pytest.mark.parametrize("name", ["flights", "flights_random"])
