@@ -165,6 +165,16 @@ def test_time_that_runs_on(when: Any) -> None:
     assert "when' runs on" not in "\n".join(guessed(cells(when=when[::-1])).reasons)
 
 
+def test_numbers_that_run_on_are_dropped_and_dates_are_read_by_their_parts() -> None:
+    when = pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")
+    guess = guessed(cells(when=when, week=np.arange(N) // 7))
+    assert guess.values["folds"] == {"count": 5, "kind": "time", "by": "when"}
+    assert kinds(guess)["drop"] == ["week"]
+    assert said(guess, "drop") == [
+        "drop: week (no train row has its values in test, and no model can learn what they say)"
+    ]
+
+
 def test_rare_class_lowers_the_count() -> None:
     y = np.where(np.arange(N) < 3, "b", "a")
     assert guessed(cells(y=y)).values["folds"] == {"count": 3, "kind": "stratified"}

@@ -95,7 +95,7 @@ def test_iso_dates_are_found_and_one_other_cell_makes_them_categories(tmp_path: 
 def test_plain_numbers_are_no_dates_unless_named(tmp_path: Path) -> None:
     cells = {"day": ["20240101", "20240102", "20240203"], "x": ["1", "2", "3"]}
     assert table_of(tmp_path, cells).numerical == ("day", "x")
-    assert "day_age" in table_of(tmp_path, cells, {"dates": {"day": "%Y%m%d"}}).numerical
+    assert "day_weekday" in table_of(tmp_path, cells, {"dates": {"day": "%Y%m%d"}}).numerical
 
 
 NOTES = {"note": [f"note {i}" for i in range(1200)], "x": [str(i % 7) for i in range(1200)]}

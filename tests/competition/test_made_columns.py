@@ -29,8 +29,9 @@ def spline(distance: float, n: int) -> float:
 
 def test_parts_agree_with_pythons_calendar() -> None:
     cells = ["2023-12-31 23:30:00", "2024-02-29 06:00:00", "", "2021-07-05 00:00:00"]
-    train, test = made(cells, ["2024-03-01 06:00:00"], Columns(dates={"when": "ISO8601"}))
-    for frame, texts in ((train, cells), (test, ["2024-03-01 06:00:00"])):
+    later = ["2024-03-01 06:00:00", "2022-05-06 07:08:09"]
+    train, test = made(cells, later, Columns(dates={"when": "ISO8601"}))
+    for frame, texts in ((train, cells), (test, later)):
         for row, text in enumerate(texts):
             if not text:
                 assert frame.iloc[row].isna().all()
@@ -50,15 +51,22 @@ def test_parts_agree_with_pythons_calendar() -> None:
                 expected |= {f"{name}_spline{j}": spline(where - j + 1, n) for j in range(n)}
             assert list(frame) == [f"when_{part}" for part in expected]
             np.testing.assert_allclose(frame.iloc[row], list(expected.values()), atol=1e-12)
-    assert test["when_age"].tolist() == [-1.0]  # later than train's newest
+    assert test["when_age"][0] == -1.0  # later than train's newest
     assert set(train.dtypes) == {np.dtype(np.float64)}
 
 
 def test_parts_that_are_the_same_in_every_train_row_are_left_out() -> None:
-    train, test = made(["2024-05-01", "2024-05-02"], ["2025-06-03"], Columns(dates={"when": "ISO8601"}))
+    train, test = made(["2024-05-01", "2024-05-02"], ["2023-06-03"], Columns(dates={"when": "ISO8601"}))
     assert {"when_day", "when_age", "when_weekday"} <= set(train)
     assert not {"when_year", "when_month", "when_hour", "when_hour_spline0"} & set(train)
     assert list(test) == list(train)
+
+
+def test_year_and_age_of_a_date_that_runs_on_in_test_are_left_out() -> None:
+    train = ["2023-05-01", "2024-05-03"]
+    for test, there in ((["2024-05-03", "2024-06-04"], set()), (["2024-05-02"], {"when_year", "when_age"})):
+        for frame in made(train, test, Columns(dates={"when": "ISO8601"})):
+            assert set(frame) & {"when_year", "when_age"} == there and "when_day" in frame
 
 
 def test_zones_become_utc() -> None:

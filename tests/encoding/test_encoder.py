@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from swapdae.encoding.encoder import Encoder, encode
+from swapdae.encoding.encoder import CLIP, Encoder, encode
 
 
 def frame() -> pd.DataFrame:
@@ -75,7 +75,14 @@ def test_encode_fits_on_the_rows_given_and_encodes_all() -> None:
     codes, layout = encode(frame(), rows, ("colour",), ("x",))
     assert layout.n_levels == (2,) and layout.indicators == ()
     assert codes.x_cat[:, 0].tolist() == [2, 1, 0, 2]  # the missing colour was not seen
-    assert codes.x_num[:, 0] == pytest.approx([-1, 1, 0, 9])
+    assert codes.x_num[:, 0] == pytest.approx([-1, 1, 0, CLIP])  # the last is 9 standard deviations away
+
+
+def test_numbers_are_cut_where_models_read_them_and_nowhere_else() -> None:
+    x = pd.DataFrame({"x": [0.0] * 99 + [1.0]})  # mean .01, standard deviation sqrt(.0099): 9.95 above
+    cut, whole = (Encoder((), ("x",), scale).fit(x).transform(x).x_num[:, 0] for scale in ("clipped", "standard"))
+    assert whole[99] == pytest.approx(0.99 / np.sqrt(0.0099)) and cut[99] == CLIP
+    assert np.array_equal(cut[:99], whole[:99])
 
 
 def test_layout_knows_whether_anything_varies() -> None:

@@ -67,7 +67,7 @@ class DenoisingAutoencoder(FrameInput, ClassNamePrefixFeaturesOutMixin, Transfor
         """
         config, device, seed = self._config(), device_of(self.device), seed_of(self.random_state)
         frame = self._frame(X, reset=True)
-        self.encoder_ = self._fitted_encoder(frame)
+        self.encoder_ = self._fitted_encoder(frame, "clipped")
         codes = self.encoder_.transform(frame)
         model, self.log_ = fit_autoencoder(
             codes, self.encoder_.layout, config, seed=seed, device=device, show_progress=self.verbose

@@ -180,6 +180,8 @@ def _folds(guess: Guess) -> None:
         else:
             guess.comments += [f"{why}?", *lines]
             guess.reasons.append(f"folds, to be decided by you: {text}? ({why})")
+        if wish["kind"] == "time" and is_number(guess.train[wish["by"]]):
+            _drop(guess, wish["by"], "no train row has its values in test, and no model can learn what they say")
     if not wishes:
         guess.reasons.append(f"folds: {values['folds']['kind']} (no groups and no time that runs on in test)")
 

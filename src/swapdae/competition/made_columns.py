@@ -10,6 +10,8 @@ from swapdae.competition.config import Columns
 from swapdae.competition.dates import date_parts, dates_of
 from swapdae.competition.texts import text_parts
 
+ABSOLUTE = "year", "age"  # parts of a date that do not come again
+
 
 def made_columns(
     train: pd.DataFrame, test: pd.DataFrame, kinds: Columns, files: tuple[Path, Path]
@@ -17,16 +19,18 @@ def made_columns(
     """Columns named <source>_<part> for train and for test, float64, of every date and text in `kinds`.
 
     What is made of a text depends on the texts of all rows. Of train alone come the newest date, and which parts are
-    the same in all its rows; these are left out. Raises UserError for a cell that is no date, and for a name that the
-    file has already.
+    the same in all its rows; these are left out. So are ABSOLUTE parts of a date whose every test cell is as late as
+    train's newest or later: no model can learn what they say of days to come. Raises UserError for a cell that is no
+    date, and for a name that the file has already.
     """
     made_train: dict[str, pd.Series] = {}
     made_test: dict[str, pd.Series] = {}
     for name, form in kinds.dates.items():
         a, b = (dates_of(cells[name], form, file) for cells, file in zip((train, test), files, strict=True))
         newest = a.max()
-        _add(made_train, name, date_parts(a, newest))
-        _add(made_test, name, date_parts(b, newest))
+        unseen = ABSOLUTE if b.min() >= newest else ()
+        for made, dates in ((made_train, a), (made_test, b)):
+            _add(made, name, {part: x for part, x in date_parts(dates, newest).items() if part not in unseen})
     for name in kinds.text:
         parts = text_parts(pd.concat([train[name], test[name]], ignore_index=True))
         _add(made_train, name, {part: cells[: len(train)].set_axis(train.index) for part, cells in parts.items()})

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder, QuantileTransformer, StandardScaler
 
-NumericalScale = Literal["standard", "rank_gauss"]
+NumericalScale = Literal["standard", "clipped", "rank_gauss"]
+CLIP = 5.0  # standard deviations; a linear model that follows one extreme value further misses all others
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class Codes:
 
 
 class Encoder:
-    """Categories to codes (a missing value is a level of its own), numbers standardized, or made normal by rank for
-    who compares columns of any shape.
+    """Categories to codes (a missing value is a level of its own), numbers standardized, cut at CLIP where
+    models read them, or made normal by rank for who compares columns of any shape.
 
     A missing number becomes the mean, and its column gets an indicator. A column with no two distinct numbers is
     kept out of scaling: it yields at most its indicator. Ties in rank-gauss share a value.
@@ -114,14 +115,14 @@ class Encoder:
         return self
 
     def _new_scaler(self, n_rows: int) -> "StandardScaler | QuantileTransformer":
-        if self.scale == "standard":
-            return StandardScaler()
-        return QuantileTransformer(
-            n_quantiles=min(1000, n_rows),
-            output_distribution="normal",
-            subsample=200_000,
-            random_state=self.seed,
-        )
+        if self.scale == "rank_gauss":
+            return QuantileTransformer(
+                n_quantiles=min(1000, n_rows),
+                output_distribution="normal",
+                subsample=200_000,
+                random_state=self.seed,
+            )
+        return StandardScaler()
 
     def _categories(self, frame: pd.DataFrame) -> NDArray[np.object_]:
         # Without copy=True, pandas 3 tries to write into a read-only view of a column of floats.
@@ -143,6 +144,8 @@ class Encoder:
         x_num = np.zeros((n, 0), dtype=np.float32)
         if len(self._scaled):
             centred = self._scaler.transform(x[:, self._scaled]) - self._mean
+            if self.scale == "clipped":
+                centred = np.clip(centred, -CLIP, CLIP)
             x_num = np.nan_to_num(centred, nan=0.0).astype(np.float32)
         return Codes(x_cat, np.isnan(x[:, self._indicated]), x_num)
 
@@ -154,5 +157,5 @@ def encode(
     numerical: tuple[str, ...],
 ) -> tuple[Codes, Layout]:
     """All rows of `frame`, encoded by what is seen in `rows` (row numbers) alone, and the layout of their inputs."""
-    encoder = Encoder(categorical, numerical).fit(frame.iloc[rows])
+    encoder = Encoder(categorical, numerical, "clipped").fit(frame.iloc[rows])
     return encoder.transform(frame), encoder.layout

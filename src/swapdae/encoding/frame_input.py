@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from swapdae.encoding.encoder import Encoder
+from swapdae.encoding.encoder import Encoder, NumericalScale
 
 IDENTIFIER_ROWS = 100  # in a longer table, levels that are mostly distinct are identifiers or free text
 NUMBERS = ("integer", "floating", "mixed-integer-float", "complex", "empty")  # as pandas calls what a column holds
@@ -76,10 +76,10 @@ class FrameInput:
             return X
         return X.rename(columns=str) if self._categorical or any(isinstance(n, str) for n in X.columns) else X
 
-    def _fitted_encoder(self, frame: pd.DataFrame) -> Encoder:
+    def _fitted_encoder(self, frame: pd.DataFrame, scale: NumericalScale = "standard") -> Encoder:
         """Raises ValueError where there is nothing to learn."""
         numerical = tuple(name for name in frame.columns if name not in self._categorical)
-        encoder = Encoder(self._categorical, numerical).fit(frame)
+        encoder = Encoder(self._categorical, numerical, scale).fit(frame)
         if not encoder.layout.varies:
             raise ValueError("X: every column is constant, so there is nothing to learn")
         return encoder
