@@ -30,6 +30,10 @@ def test_the_past_predicts_the_last_blocks_once(window: Literal["expanding", "sl
         assert np.unique(TIMES[folds.train(fold)]).tolist() == list(range(first, 12 * (fold + 1)))
     assert np.array_equal(folds.predicted, TIMES >= 12) and folds.n_left_out == 36
     assert folds.held_out.sum(axis=0).max() == 1
+    assert folds.n_fits == 5 and folds.of_test == range(4, 5) and len(folds.out(4)) == 0
+    assert np.unique(TIMES[folds.train(4)]).tolist() == list(range(48 if window == "sliding" else 0, 60))
+    few = folds.subset(np.arange(30))
+    assert np.array_equal(few.train(4), np.flatnonzero(folds.fits[4, :30]))
 
 
 @pytest.mark.parametrize(("unit", "gap", "last"), [("column", 5.0, 6), ("rows", 6.0, 9), ("rows", 7.0, 8)])
@@ -42,7 +46,7 @@ def test_gap_in_units_of_the_column_or_in_rows(unit: Literal["column", "rows"], 
 
 def test_purged_windows_predict_all_rows_and_keep_away_from_them() -> None:
     folds = drawn(window="purged", gap=2, embargo=4)
-    assert folds.predicted.all() and not folds.in_full
+    assert folds.predicted.all() and not folds.in_full and len(folds.train(4)) == len(TIMES)
     for fold in range(4):
         start, end = 15 * fold, 15 * fold + 14
         near = (start - 2 <= TIMES) & (end + 4 >= TIMES)

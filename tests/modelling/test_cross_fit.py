@@ -240,12 +240,30 @@ def test_the_first_rows_in_time_stay_without_a_prediction() -> None:
     result = cross_fit(problem, lambda fold: Recorder(fold))
     assert problem.folds.times is not None
     first = problem.folds.times < 60
+    assert result.test == pytest.approx(np.full(problem.n_test, 4.0)), "by the final model alone"
     assert np.isnan(result.oof[first]).all() and np.array_equal(result.oof[~first], problem.folds.labels[~first])
     expected = np.sqrt(np.mean((problem.y[~first] - problem.folds.labels[~first]) ** 2))
     assert result.score == pytest.approx(-expected)
     wide = replace(problem, y=np.arange(300) % 3, task="multiclass", n_classes=3, metric=METRICS["logloss"])
     oof = cross_fit(wide, lambda fold: Recorder(fold, width=3)).oof
     assert oof.shape == (300, 3) and np.array_equal(np.isnan(oof).all(axis=1), first)
+
+
+def test_the_final_fit_is_of_all_rows_in_time_and_made_for_test_rows_alone() -> None:
+    problem, models = in_time(), list[Recorder]()
+
+    def make(fold: int) -> Recorder:
+        models.append(Recorder(fold))
+        return models[-1]
+
+    cross_fit(problem, make)
+    view, n = models[4].views[0], len(problem.y)
+    assert np.array_equal(view.train, np.arange(n)) and np.array_equal(view.y, problem.y)
+    assert models[4].predicted == list(range(n, n + problem.n_test))
+    assert all(row < n for model in models[:4] for row in model.predicted)
+    models.clear()
+    cross_fit(problem, make, with_test=False)
+    assert [model.number for model in models] == [0, 1, 2, 3]
 
 
 def test_repeats_are_averaged() -> None:

@@ -76,6 +76,20 @@ def test_equals_explicit_loops(kind: str, weighted: bool, shared: bool, monkeypa
     assert PENALTIES[0] < min(expected) and max(expected) < PENALTIES[-1], "inside the grid"
 
 
+def test_the_final_fit_has_the_penalty_that_is_best_for_all_folds() -> None:
+    (x, y), folds = _data(), _folds("time")
+    errors = np.zeros(len(PENALTIES))
+    for fold in range(folds.n_folds):
+        train, out = folds.train(fold), folds.out(fold)
+        for i, alpha in enumerate(PENALTIES):
+            errors[i] += ((Ridge(alpha=alpha).fit(x[train], y[train]).predict(x[out]) - y[out]) ** 2).sum()
+    best = float(PENALTIES[errors.argmin()])
+    fold_moments = FoldMoments(lambda fold: (x,), y, folds, shared=True)
+    found = predict((x,), np.arange(240), fold_moments.search(folds.n_folds))[0]
+    assert fold_moments.penalties == {folds.n_folds: best}
+    assert found == pytest.approx(Ridge(alpha=best).fit(x, y).predict(x), rel=1e-8, abs=1e-8)
+
+
 def test_no_fold_is_judged_by_its_own_rows() -> None:
     """Rows that fold 1 holds out and nobody trains on: whatever their targets are, its penalty is the same, and the
     penalties of others are not. As training rows of other folds they would count."""

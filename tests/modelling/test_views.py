@@ -166,7 +166,7 @@ def test_bins_hold_equal_counts_and_missing_numbers_have_their_own(tmp_path: Pat
 
 def test_pieces_make_ridge_follow_a_bent_line(tmp_path: Path) -> None:
     """Fitted on the rows that a fold may see, and no others; a missing number is at their mean."""
-    x = np.random.default_rng(9).normal(size=N_TRAIN + N_TEST)
+    x = np.random.default_rng(9).uniform(-3, 3, size=N_TRAIN + N_TEST)
     frame = pd.DataFrame({"x": x, "y": 7.0})
     found = source(tmp_path, frame, np.abs(x[:N_TRAIN]))
     assert -fit(found, ["raw"], "ridge", alpha=1e-3).score > 0.9 * found.y.std()

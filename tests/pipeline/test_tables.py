@@ -29,7 +29,7 @@ def test_packed_files_with_dates_and_text_reach_the_submission(run: Run) -> None
     make(here)
     found = here.report("download").metrics
     assert (found["dates"], found["text"], found["categorical"][0]) == (["day"], ["note"], "x4")
-    assert {"day_age", "day_weekday_spline0", "note_words", "note_text0"} <= set(found["numerical"])
+    assert {"day_day", "day_weekday_spline0", "note_words", "note_text0"} <= set(found["numerical"])
     submission = pd.read_csv(run.paths.submission("tiny"))
     assert submission["id"].tolist() == pd.read_csv(run.input / "sample_submission.csv")["id"].tolist()
     assert np.isfinite(submission["target"]).all()

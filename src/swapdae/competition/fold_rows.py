@@ -18,6 +18,8 @@ class Folds:
     With repeats, the folds of one draw follow those of another, n_folds = repeats x n_per_repeat; a draw holds a row
     out once, or never: folds in time predict no row of their first window. groups (n,): rows of one number belong
     together. times (n,), gap: rows are in this order, and between those fitted on and those that judge lies the gap.
+    final (n,): the rows of one more fit, the last, which holds none out and predicts test rows; None where the folds'
+    own fits do. In time, where folds know less the earlier they are.
     """
 
     training: Mask
@@ -26,6 +28,7 @@ class Folds:
     groups: Array | None = None
     times: Array | None = None
     gap: float = 0.0
+    final: Mask | None = None
 
     def __post_init__(self) -> None:
         if self.training.shape != self.held_out.shape or self.n_per_repeat < 2:
@@ -43,6 +46,16 @@ class Folds:
     def n_folds(self) -> int:
         """Of all repeats."""
         return len(self.training)
+
+    @property
+    def n_fits(self) -> int:
+        """One for each fold, and the final one if there is one."""
+        return self.n_folds + (self.final is not None)
+
+    @property
+    def of_test(self) -> range:
+        """The fits that predict test rows: the final one, or where there is none all."""
+        return range(0 if self.final is None else self.n_folds, self.n_fits)
 
     @property
     def n_per_repeat(self) -> int:
@@ -69,13 +82,18 @@ class Folds:
         """Whether every fold trains on all rows that it does not hold out."""
         return bool((self.training != self.held_out).all())
 
-    def train(self, fold: int) -> NDArray[np.int64]:
-        """Row numbers that a fold trains on."""
-        return np.flatnonzero(self.training[fold])
+    @cached_property
+    def fits(self) -> Mask:
+        """(n_fits, n) what every fit is trained on."""
+        return self.training if self.final is None else np.vstack([self.training, self.final])
 
-    def out(self, fold: int) -> NDArray[np.int64]:
-        """Row numbers that a fold holds out."""
-        return np.flatnonzero(self.held_out[fold])
+    def train(self, fit: int) -> NDArray[np.int64]:
+        """Row numbers that a fit is trained on."""
+        return np.flatnonzero(self.fits[fit])
+
+    def out(self, fit: int) -> NDArray[np.int64]:
+        """Row numbers that a fit holds out."""
+        return np.flatnonzero(self.held_out[fit]) if fit < self.n_folds else np.arange(0)
 
     def subset(self, rows: Array) -> Self:
         """The same folds on these rows, (n,) numbers; a fold may be left without any."""
@@ -85,16 +103,18 @@ class Folds:
             held_out=self.held_out[:, rows],
             groups=None if self.groups is None else self.groups[rows],
             times=None if self.times is None else self.times[rows],
+            final=None if self.final is None else self.final[rows],
         )
 
     def fewer(self, most: int) -> Self:
-        """At most so many folds, each with rows, of the first repeat: merged, or the last ones if folds are windows."""
+        """At most so many folds, each with rows, of the first repeat: merged, or the last ones if folds are windows. There
+        is no final fit: these are to judge by."""
         if self.in_full:
             labels = np.where(self.predicted, self.labels % most, -1)
             merged = partition(compact(labels))
-            return replace(self, training=merged.training, held_out=merged.held_out, repeats=1)
+            return replace(self, training=merged.training, held_out=merged.held_out, repeats=1, final=None)
         whole = [k for k in range(self.n_per_repeat) if self.training[k].any() and self.held_out[k].any()][-most:]
-        return replace(self, training=self.training[whole], held_out=self.held_out[whole], repeats=1)
+        return replace(self, training=self.training[whole], held_out=self.held_out[whole], repeats=1, final=None)
 
 
 def partition(labels: Array) -> Folds:

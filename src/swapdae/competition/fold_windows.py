@@ -4,7 +4,8 @@
 long as the first one. "purged": `count` blocks cover all of time, and each is held out by what is trained on all other
 rows but those that lie too near (Lopez de Prado, "Advances in Financial Machine Learning", 2018, chapter 7). Before
 the rows held out lies the gap, which no row is trained on; after them, where later rows are trained on, the embargo.
-Blocks are of as many distinct times, and rows of one time are never torn apart.
+Blocks are of as many distinct times, and rows of one time are never torn apart. Test rows, which are later, are
+predicted by a final fit: on all rows, of sliding windows on the newest one.
 """
 
 from typing import Any
@@ -43,7 +44,8 @@ def time_folds(times: Array, folds: FoldsConfig) -> Folds:
         in_window = np.isin(times, distinct[window])
         training.append(in_window & ((times < start - gap) | (times > end + embargo)))
         _check_window(times[training[-1]], gap, f"fold {len(training)} of {folds.count}")
-    return Folds(np.stack(training), np.stack(held_out), times=times, gap=gap)
+    newest = distinct[-len(window) :] if folds.window == "sliding" else distinct
+    return Folds(np.stack(training), np.stack(held_out), times=times, gap=gap, final=np.isin(times, newest))
 
 
 def _splitter(folds: FoldsConfig, n_times: int) -> TimeSeriesSplit | KFold:

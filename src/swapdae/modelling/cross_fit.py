@@ -178,7 +178,7 @@ class Problem:
 @dataclass(frozen=True, eq=False)
 class CrossFit:
     """oof: (n_train,) or (n_train, n_classes), the mean over repeats; NaN in rows that no fold holds out. test: mean
-    over the folds' models; None if not asked for.
+    over the models of Folds.of_test; None if not asked for.
 
     score: the metric's score of all rows predicted, of labels decided fold by fold if the metric wants labels.
     fold_scores: each fold's, NaN where a fold lacks a class.
@@ -199,7 +199,8 @@ def cross_fit(
     with_test: bool = True,
     tune_rows: int | None = None,
 ) -> CrossFit:
-    """Fits a fresh model make(fold) per fold, each predicting the fold's held-out rows and all test rows.
+    """Fits a fresh model make(fold) per fold, each predicting the fold's held-out rows; those of Folds.of_test predict
+    all test rows.
 
     on_fold: called with the fold and its score after each, of the plainest labels if the metric wants labels; may raise
     to stop. name: the head's, for messages.
@@ -209,19 +210,21 @@ def cross_fit(
     oof = np.where(problem.folds.predicted.reshape(-1, *(1 for _ in width)), np.zeros(width), np.nan)
     test = np.zeros((problem.n_test, *width)) if with_test else None
     scores: list[float] = []
-    for fold in range(problem.n_folds):
+    tested = problem.folds.of_test if with_test and problem.n_test else range(0)
+    for fold in range(max(problem.n_folds, tested.stop)):
         view, model = problem.view(fold, tune_rows), make(fold)
         model.fit(view)
         where = f"head '{name or type(model).__name__}', fold {fold}"
-        held_out = problem.metric.from_fit(model.predict(view.held_out))
-        prediction = _checked(held_out, (len(view.held_out), *width), where)
-        oof[view.held_out] += prediction / problem.folds.repeats
-        if test is not None and problem.n_test:
+        if fold < problem.n_folds:
+            held_out = problem.metric.from_fit(model.predict(view.held_out))
+            prediction = _checked(held_out, (len(view.held_out), *width), where)
+            oof[view.held_out] += prediction / problem.folds.repeats
+            weights = None if problem.weights is None else problem.weights[view.held_out]
+            scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction, weights))
+        if test is not None and fold in tested:
             of_test = problem.metric.from_fit(model.predict(view.test))
-            test += _checked(of_test, test.shape, where) / problem.n_folds
-        weights = None if problem.weights is None else problem.weights[view.held_out]
-        scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction, weights))
-        if on_fold is not None:
+            test += _checked(of_test, test.shape, where) / len(tested)
+        if on_fold is not None and fold < problem.n_folds:
             on_fold(fold, scores[-1])
     metric, labels, predicted = problem.metric, problem.folds.labels, problem.folds.predicted
     judged = decided(metric, problem.y, oof, labels, problem.weights)

@@ -243,8 +243,8 @@ class FoldMoments:
     def training(self, fold: int) -> Moments:
         """Moments of all rows that `fold` trains on."""
         labels, trains = self._sorts
-        if not self._shared or len(trains) > 2 * self._folds.n_folds + 1:
-            mine = np.where(self._folds.training[fold], 0, -1)
+        if not self._shared or len(trains) > 2 * self._folds.n_fits + 1:
+            mine = np.where(self._folds.fits[fold], 0, -1)
             return accumulate(self._dense(fold), self._y, mine, 1, self._weights(fold))[0]
         if not self._parts:
             self._parts = accumulate(self._dense(fold), self._y, labels, len(trains), self._weights(fold))
@@ -252,10 +252,10 @@ class FoldMoments:
 
     @cached_property
     def _sorts(self) -> tuple[Array, Array]:
-        """(n,) the sort of each row, -1 where no fold trains on it, and (n_sorts, n_folds) which folds train on a sort:
+        """(n,) the sort of each row, -1 where no fold trains on it, and (n_sorts, n_fits) which folds train on a sort:
         a sort is rows that the same folds train on, in a partition those that one fold holds out."""
-        used, labels = self._folds.training.any(axis=0), np.full(len(self._folds), -1)
-        found: tuple[Array, Array] = np.unique(self._folds.training[:, used], axis=1, return_inverse=True)
+        used, labels = self._folds.fits.any(axis=0), np.full(len(self._folds), -1)
+        found: tuple[Array, Array] = np.unique(self._folds.fits[:, used], axis=1, return_inverse=True)
         labels[used] = found[1]
         return labels, found[0].T
 
@@ -271,10 +271,12 @@ class FoldMoments:
         It is that of PENALTIES with the least squared error, weighted as the rows are fitted, summed over the rows that
         the other folds of the same draw hold out, each predicted by ridge of its own fold. So no row is ever judged for
         the penalty that it is predicted with. Its target does take part, as one training row among many, in the
-        models of the other folds that are judged; and of folds in time, later ones have a say in the penalty.
+        models of the other folds that are judged; and of folds in time, later ones have a say in the penalty. The
+        final fit, which holds none out, has the penalty that is best for all folds.
         """
         n = self._folds.n_per_repeat
-        draw = range(fold // n * n, fold // n * n + n)
+        first = min(fold // n, self._folds.repeats - 1) * n
+        draw = range(first, first + n)
         errors = sum(self._grid(other).errors for other in draw if other != fold)
         best = int(np.argmin(errors))
         self.penalties[fold] = float(PENALTIES[best])

@@ -34,7 +34,7 @@ def label_free_rows(config: DaeConfig, folds: Folds, n_test: int) -> list[RowNum
     if config.scope == "transductive":
         return [np.arange(n_train + n_test)]
     test = np.arange(n_train, n_train + n_test) if config.test_rows else np.arange(0)
-    return [np.concatenate([folds.train(k), test]) for k in range(folds.n_folds)]
+    return [np.concatenate([folds.train(k), test]) for k in range(folds.n_fits)]
 
 
 def feature_files(directory: Path, n: int) -> list[Path]:
@@ -70,8 +70,8 @@ class FeatureStore:
 
     @property
     def n_autoencoders(self) -> int:
-        """One for all folds, or one per fold."""
-        return 1 if self.run.experiment.dae.scope == "transductive" else self.run.data.folds.n_folds
+        """One for all folds, or one for each fit."""
+        return 1 if self.run.experiment.dae.scope == "transductive" else self.run.data.folds.n_fits
 
     @property
     def dae_files(self) -> list[Path]:
@@ -82,7 +82,7 @@ class FeatureStore:
     def selected_files(self) -> list[Path]:
         """What the stage select writes: a choice that reads labels is made anew within every fold."""
         supervised = self.run.experiment.select.task == "supervised"
-        n = self.run.data.folds.n_folds if supervised else self.n_autoencoders
+        n = self.run.data.folds.n_fits if supervised else self.n_autoencoders
         return feature_files(self.run.directory("select"), n)
 
     def encoded(self, k: int) -> tuple[Codes, Layout]:
@@ -106,7 +106,7 @@ class FeatureStore:
             y=table.y,
             n_classes=len(table.classes),
             label_free=self.rows,
-            training=[data.folds.train(k) for k in range(data.folds.n_folds)],
+            training=[data.folds.train(k) for k in range(data.folds.n_fits)],
             groups=data.folds.groups,
             seed=self.run.experiment.seed,
             files=lambda view: files[view](),

@@ -23,7 +23,7 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
     ),
     "folds": (Revision(1, "folds have a stage of their own"),),
     "dae": (Revision(1, "keys of upstream reports"), Revision(2, "numbers are cut at five standard deviations")),
-    "select": (Revision(1, "keys of upstream reports"),),
+    "select": (Revision(1, "keys of upstream reports"), Revision(2, "a choice for the final fit in time")),
     "activations": (Revision(1, "keys of upstream reports"),),
     "tune": (
         Revision(1, "keys of upstream reports"),
@@ -34,7 +34,7 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
         Revision(1, "keys of upstream reports"),
         Revision(2, "labels are decided by a threshold"),
         Revision(3, "ridge searches its penalty on a grid"),
-        Revision(4, "numbers are cut at five standard deviations"),
+        Revision(4, "numbers are cut at five standard deviations; in time, a final fit predicts test"),
     ),
     "blend": (Revision(1, "keys of upstream reports"), Revision(2, "labels are decided by a threshold")),
     "worth": (Revision(1, "the first"), Revision(2, "numbers are cut at five standard deviations")),

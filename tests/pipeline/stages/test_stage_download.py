@@ -57,7 +57,9 @@ def test_found_dates_and_constant_columns_are_told(run: Run) -> None:
         cells.assign(day=part, same=1).to_csv(run.input / f"{name}.csv", index=False)
     said: list[str] = []
     (report,) = make(replace(run, say=said.append), "download")
-    assert report.metrics["dates"] == ["day"] and {"day_age", "day_weekday_spline0"} <= set(report.metrics["numerical"])
+    assert report.metrics["dates"] == ["day"] and {"day_month", "day_weekday_spline0"} <= set(
+        report.metrics["numerical"]
+    )
     assert "download: read as dates: day; [columns] in competition.toml may say else" in said
     assert "download: one value in every train row: same; [columns] may drop such columns" in said
 

@@ -62,7 +62,7 @@ def row_sets(run: Run, store: FeatureStore) -> list[Array]:
     folds = run.data.folds
     cap = None if config.rows is None else config.rows * folds.n_per_repeat // (folds.n_per_repeat - 1)
     sample = train_rows(table.n_train, cap, seed)  # one for all folds, so that they share its moments
-    return [sample[folds.training[fold, sample]] for fold in range(folds.n_folds)]
+    return [sample[folds.fits[fit, sample]] for fit in range(folds.n_fits)]
 
 
 def _greedy(run: Run, store: FeatureStore) -> Iterator[list[int]]:
@@ -80,7 +80,7 @@ def _supervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
     weights = np.zeros(len(y))
     weights[np.concatenate(row_sets(run, store))] = 1
     folds = FoldMoments(features.dense, targets, run.data.folds, features.shared, lambda fold: weights)
-    return (folds.training(fold) for fold in range(run.data.folds.n_folds))
+    return (folds.training(fit) for fit in range(run.data.folds.n_fits))
 
 
 def _unsupervised(run: Run, store: FeatureStore) -> Iterator[Moments]:
