@@ -107,8 +107,8 @@ class Folds:
         )
 
     def fewer(self, most: int) -> Self:
-        """At most so many folds, each with rows, of the first repeat: merged, or the last ones if folds are windows. There
-        is no final fit: these are to judge by."""
+        """At most so many folds, each with rows, of the first repeat: merged, or the last ones if folds are windows.
+        These are to judge by, so there is no final fit."""
         if self.in_full:
             labels = np.where(self.predicted, self.labels % most, -1)
             merged = partition(compact(labels))
