@@ -215,6 +215,37 @@ def test_twins_are_of_complete_rows_that_stand_alone(tables: ModuleType, monkeyp
     assert twins.complete(alone, 0) is None
 
 
+def test_rivals_are_level_where_the_network_chosen_out_of_fold_is(
+    load: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rivals = load("worth_rivals")
+
+    def ours(name: str, oof: dict[str, float], test: dict[str, float]) -> dict[str, Any]:
+        heads = {head: {"oof": oof.get(head, 9.0), "test": test.get(head, 9.0), "seconds": 2.0} for head in rivals.OURS}
+        return {"set": name, "seed": 0, "regime": "all", "heads": {**heads, "ridge trained": {"seconds": 5.0}}}
+
+    def theirs(name: str, metric: str, role: str = "confirmation") -> dict[str, Any]:
+        figures = {"test": 0.5, "epochs": 3, "seconds": 4.0}
+        return {"set": name, "role": role, "metric": metric, "seed": 0, **dict.fromkeys(rivals.RIVALS, figures)}
+
+    better_unchosen = ours("a", {"mlp raw": 1.0, "mlp pieces": 2.0}, {"mlp raw": 0.6, "mlp pieces": 0.1})
+    chosen = ours("b", {"mlp trained": 1.0}, {"mlp trained": 0.5})
+    high_auc = ours("c", {head: 0.6 for head in rivals.OURS} | {"mlp raw": 0.9}, {"mlp raw": 0.8})
+    cells = [better_unchosen, chosen, high_auc, ours("d", {}, {})]
+    rows = [theirs("a", "rmse"), theirs("b", "rmse"), theirs("c", "auc"), theirs("d", "rmse", "development")]
+    rivals.summary([*rows, theirs("not run", "rmse")], cells)
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["sets"] == 3 and said["level"] == dict.fromkeys(rivals.RIVALS, 2)
+    assert rivals.seconds_of(chosen) == 7.0
+
+
+def test_rivals_read_tables_without_gaps(load: Callable[[str], ModuleType]) -> None:
+    frame = pd.DataFrame({"x": [1.0, np.nan, 3.0], "k": ["a", None, "b"]})
+    made = load("worth_rivals").complete(frame, ("k",))
+    assert made["x"].tolist() == [1.0, 2.0, 3.0] and made["x_missing"].tolist() == [0.0, 1.0, 0.0]
+    assert made["k"].tolist() == ["a", "", "b"]
+
+
 @pytest.mark.slow
 def test_a_cell_is_run_and_goes_on_from_its_predictions(
     worth: ModuleType, tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
