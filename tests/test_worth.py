@@ -230,7 +230,7 @@ def test_rivals_are_level_where_the_network_chosen_out_of_fold_is(
 
     better_unchosen = ours("a", {"mlp raw": 1.0, "mlp pieces": 2.0}, {"mlp raw": 0.6, "mlp pieces": 0.1})
     chosen = ours("b", {"mlp trained": 1.0}, {"mlp trained": 0.5})
-    high_auc = ours("c", {head: 0.6 for head in rivals.OURS} | {"mlp raw": 0.9}, {"mlp raw": 0.8})
+    high_auc = ours("c", dict.fromkeys(rivals.OURS, 0.6) | {"mlp raw": 0.9}, {"mlp raw": 0.8})
     cells = [better_unchosen, chosen, high_auc, ours("d", {}, {})]
     rows = [theirs("a", "rmse"), theirs("b", "rmse"), theirs("c", "auc"), theirs("d", "rmse", "development")]
     rivals.summary([*rows, theirs("not run", "rmse")], cells)
