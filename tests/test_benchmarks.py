@@ -34,5 +34,5 @@ def test_sequential_attention_chooses_what_tells_most(labels: bool, monkeypatch:
     x[:, 5] = x[:, 3]
     score = 2 * x[:, 3] + x[:, 8]
     wanted = (score > 0).astype(int) if labels else score[:, None]
-    chosen = sequential_attention(x, wanted, 2, epochs=60, batch=32, seed=0)
+    chosen = sequential_attention(x, wanted, 2, epochs=20, batch=32, seed=0)
     assert chosen[0] in (3, 5) and chosen[1] == 8
