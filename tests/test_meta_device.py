@@ -25,7 +25,6 @@ from swapdae.autoencoder.training import Training
 from swapdae.base.device import Device
 from swapdae.competition.config import Task
 from swapdae.encoding.encoder import Codes, Layout
-from swapdae.heads.fine_tune import fine_tune
 from swapdae.heads.mlp_network import MLPConfig, fit_mlp
 from swapdae.heads.objective import Objective
 from swapdae.selection import concrete_fit
@@ -198,16 +197,6 @@ def test_the_perceptron_reads_one_loss_an_epoch(meta: MetaDevice, task: Task) ->
     assert meta.reads == [()] * MLP.epochs
     expected = (20, 3) if task == "multiclass" else (20,)
     assert fitted.predict(PARTS[2]).shape == expected and meta.reads[-1] == expected
-
-
-@by_body
-def test_fine_tuning_reads_the_features_once_and_one_loss_an_epoch(meta: MetaDevice, body: dict[str, object]) -> None:
-    y, objective = targets("regression")
-    model = Autoencoder(LAYOUT, config(body)).to(meta.device)
-    fit, stop = ((rows, y[rows]) for rows in PARTS[:2])
-    fitted = fine_tune(model, codes(80), fit, stop, objective, MLP, body_rate=0.5, seed=0, device=meta)
-    assert meta.reads == [(50, model.d_features), *[()] * MLP.epochs]
-    assert fitted.predict(PARTS[2]).shape == (20,)
 
 
 @pytest.mark.parametrize("parameterization", ["direct", "indirect"])

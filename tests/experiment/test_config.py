@@ -93,10 +93,6 @@ def test_reference_experiment_is_the_published_recipe() -> None:
             "d_subspace",
         ),
         (
-            "competition = 'c'\n[heads.m]\nkind = 'mlp'\nfeatures = ['raw', 'dae']\nparams = { fine_tune = true }",
-            "heads.m: params.fine_tune trains the autoencoder's body and needs features = 'dae'",
-        ),
-        (
             "competition = 'c'\n[heads.r]\nkind = 'ridge'\ntrials = 5",
             "heads.r: trials: ridge has nothing to tune, it searches by itself; leave trials out",
         ),

@@ -9,7 +9,6 @@ import optuna
 import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
 from swapdae.competition.config import Task
 from swapdae.competition.metrics import METRICS
@@ -160,22 +159,6 @@ def test_absolute_error_is_fitted_for_mae(head: Head) -> None:
         medians[metric] = np.median(_fit(head, problem).oof)
     assert medians["rmse"] > 100
     assert (medians["mae"] < 50) == (head.kind != "ridge")
-
-
-def test_fine_tuning_needs_an_autoencoder() -> None:
-    head = HEADS["mlp"]
-    with pytest.raises(UserError, match="fine_tune trains an autoencoder's body, and these features have none"):
-        _fit(head, toy_problem(), head.params.model_validate({"fine_tune": True}))
-
-
-def test_the_bodys_rate_is_searched_where_there_is_a_body() -> None:
-    head = HEADS["mlp"]
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    for tuned in (False, True):
-        trial = study.ask()
-        assert head.space is not None
-        head.space(trial, head.params.model_validate({"fine_tune": tuned}))
-        assert ("body_rate" in trial.params) == tuned
 
 
 @heads

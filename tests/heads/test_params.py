@@ -29,7 +29,7 @@ def test_range_is_what_is_taken() -> None:
     assert rows("catboost")["depth"][1] == "int ≥ 1, ≤ 16"
     assert rows("lightgbm")["feature_fraction"][1] == "float > 0, ≤ 1"
     assert rows("ridge")["alpha"][:2] == ["None", "float > 0"]
-    assert rows("mlp")["fine_tune"] == ["false", "true or false", MEANINGS["fine_tune"]]
+    assert rows("lightgbm")["extra_trees"] == ["false", "true or false", MEANINGS["extra_trees"]]
     assert rows("lightgbm")["monotone"][1] == "dict[str, Literal[-1, 0, 1]]"
     HEADS["catboost"].params.model_validate({"depth": 16})
     with pytest.raises(ValidationError):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline_case import with_dae
+from pipeline_case import make, with_dae
+from swapdae.autoencoder.fit import read_features
+from swapdae.base.device import resolve_device
 from swapdae.base.errors import UserError
 from swapdae.modelling.features import FileFeatures, JoinedFeatures, RawFeatures
 from swapdae.pipeline.feature_store import FeatureStore
@@ -25,13 +27,15 @@ def test_made_views_of_a_run(run: Run) -> None:
     assert not per_fold.view("freq").shared, "what the autoencoder of a fold may not see, frequencies do not count"
 
 
-def test_only_an_autoencoders_own_features_name_one(run: Run) -> None:
+def test_an_autoencoder_is_there_when_the_stage_has_run(run: Run) -> None:
     store = FeatureStore(run)
-    assert store.problem(["raw"]).pretrained is None and store.problem(["raw", "dae"]).pretrained is None
-    pretrained = store.problem(["dae"]).pretrained
-    assert pretrained is not None
     with pytest.raises(UserError, match="stage dae has not run"):
-        pretrained(0)
+        store.autoencoder(0)
+    make(run, "dae")
+    model, codes = store.autoencoder(0)
+    (block,) = read_features(model, codes, model.layout, resolve_device("cpu"))
+    stored = np.load(store.dae_files[0])
+    assert block.shape == stored.shape and np.abs(block - stored).max() < 0.01 * stored.std()
 
 
 def test_label_free_rows_are_all_or_without_the_held_out(run: Run) -> None:

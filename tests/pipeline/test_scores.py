@@ -25,7 +25,9 @@ def test_scores_are_those_of_the_reports(run: Run) -> None:
     assert found["heads"]["lightgbm"]["seconds"] >= run.report("tune/lightgbm").seconds
     lines = score_table(run, found).splitlines()
     assert lines.pop() == run.report("worth").metrics["sentence"] and lines.pop() == ""
-    assert len(lines) == 2 + len(found["heads"]) + 1 and len({len(line) for line in lines}) == 1
+    assert len(lines) == 2 + len(found["heads"]) + 2 and len({len(line) for line in lines}) == 1
+    untrained = run.report("worth").metrics["ridge"]["untrained"]
+    assert lines[-2].startswith("| ridge (not blended)") and f"| untrained dae | {untrained:.5f} " in lines[-2]
 
     # A submission of an older blend says nothing of this one where the host scores without submissions.
     for told_by, public in (("submit", 0.5), ("score", 0.25)):

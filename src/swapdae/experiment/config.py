@@ -73,8 +73,6 @@ class HeadConfig(StrictModel):
             raise ValueError(f"features names a view twice: {', '.join(self.features)}")
         if self.trials and HEADS[self.kind].space is None:
             raise ValueError(f"trials: {self.kind} has nothing to tune, it searches by itself; leave trials out")
-        if self.params.get("fine_tune") and self.features != ("dae",):
-            raise ValueError("params.fine_tune trains the autoencoder's body and needs features = 'dae'")
         return self
 
     @property

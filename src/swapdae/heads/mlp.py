@@ -1,11 +1,7 @@
-"""A multilayer perceptron on the dense features, several members in one network, stopped early on the stop rows.
-
-With `fine_tune` it stands on the autoencoder that made the features, and trains the autoencoder's body along.
-"""
+"""A multilayer perceptron on the dense features, several members in one network, stopped early on the stop rows."""
 
 from pydantic import Field
 
-from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
 from swapdae.modelling.cross_fit import Array, FoldView
 from swapdae.modelling.features import RowNumbers
@@ -13,10 +9,7 @@ from swapdae.modelling.head import Trial
 
 
 class Params(StrictModel):
-    """epochs is a cap (and the length of the cosine schedule); `patience` epochs without gain end it.
-
-    fine_tune: train the autoencoder's body too, at the share `body_rate` of the learning rate; features must be "dae".
-    """
+    """epochs is a cap (and the length of the cosine schedule); `patience` epochs without gain end it."""
 
     width: int = Field(256, ge=1)
     n_layers: int = Field(2, ge=1)
@@ -27,8 +20,6 @@ class Params(StrictModel):
     batch_size: int = Field(512, ge=1)
     epochs: int = Field(8, ge=1)
     patience: int = Field(3, ge=1)
-    fine_tune: bool = False
-    body_rate: float = Field(0.1, ge=0, le=1)
 
 
 class MLPModel:
@@ -38,40 +29,17 @@ class MLPModel:
         self._params, self._seed = params, seed
 
     def fit(self, view: FoldView) -> None:
-        from swapdae.autoencoder.network import Autoencoder  # torch takes seconds to import; other heads do without
-        from swapdae.base.device import resolve_device
-        from swapdae.heads.fine_tune import fine_tune
+        from swapdae.base.device import resolve_device  # torch takes seconds to import; other heads do without
         from swapdae.heads.mlp_network import MLPConfig, fit_mlp
         from swapdae.heads.objective import Objective
 
         params, device = self._params, resolve_device(view.device)
         fit, stop = ((view.train[part], view.y[part]) for part in view.split)
         weights = (view.weights_at(view.split[0]), view.weights_at(view.split[1]))
-        config = MLPConfig(**params.model_dump(exclude={"fine_tune", "body_rate"}))
+        config = MLPConfig(**params.model_dump())
         objective = Objective.of(fit[1], view.task, view.n_classes, view.loss, view.level)
-        if not params.fine_tune:
-            self._fitted = fit_mlp(
-                view.dense(), fit, stop, objective, config, seed=self._seed, device=device, weights=weights
-            )
-            return
-        if view.pretrained is None:
-            raise UserError(
-                "head mlp: fine_tune trains an autoencoder's body, and these features have none of their own"
-            )
-        pretrained = view.pretrained()
-        autoencoder = Autoencoder(pretrained.layout, pretrained.config)
-        pretrained.load(autoencoder)
-        self._fitted = fine_tune(
-            autoencoder.to(device.device),
-            pretrained.codes,
-            fit,
-            stop,
-            objective,
-            config,
-            body_rate=params.body_rate,
-            seed=self._seed,
-            device=device,
-            weights=weights,
+        self._fitted = fit_mlp(
+            view.dense(), fit, stop, objective, config, seed=self._seed, device=device, weights=weights
         )
 
     def predict(self, rows: RowNumbers) -> Array:
@@ -90,6 +58,4 @@ def space(trial: Trial, start: Params) -> Params:
         "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.3, log=True),
     }
-    if start.fine_tune:
-        drawn["body_rate"] = trial.suggest_float("body_rate", 0.01, 1.0, log=True)
     return Params.model_validate({**start.model_dump(), **drawn})

@@ -8,7 +8,7 @@ ICLR 2025), but the first product is shared by all members: on thousands of feat
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from swapdae.autoencoder.swap_noise import Rows
 from swapdae.base.device import Device
 from swapdae.base.random import seeded
 from swapdae.heads.objective import Objective
@@ -96,7 +95,7 @@ class FittedMLP:
     """A trained network, and what reads its inputs, part by part."""
 
     def __init__(
-        self, model: nn.Module, read: Callable[[Array], Iterator[Tensor | Rows]], objective: Objective, device: Device
+        self, model: nn.Module, read: Callable[[Array], Iterator[Tensor]], objective: Objective, device: Device
     ) -> None:
         self._model, self._read, self._objective, self._device = model.eval(), read, objective, device
 
@@ -160,26 +159,22 @@ def fit_mlp(
         model = MLP(len(scaling.mean), objective.d_out, config).to(device.device)
         x, held = (torch.cat(list(read(rows))) for rows, _ in (fit, stop))
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
-        train(model, [(1.0, model)], (x, y), (held, y_held), objective, config, device, weights)
+        _train(model, (x, y), (held, y_held), objective, config, device, weights)
     return FittedMLP(model, read, objective, device)
 
 
-def train(
+def _train(
     model: nn.Module,
-    parts: Sequence[tuple[float, nn.Module]],
-    fit: tuple[Tensor | Rows, Tensor],
-    stop: tuple[Tensor | Rows, Tensor],
+    fit: tuple[Tensor, Tensor],
+    stop: tuple[Tensor, Tensor],
     objective: Objective,
     config: MLPConfig,
     device: Device,
     weights: RowWeights = (None, None),
 ) -> None:
-    """Leaves the model with the weights of the epoch that did best on `stop`.
-
-    parts: what is trained of the model, each with its share of the learning rate. weights: of the rows of both.
-    """
-    groups = [{"params": list(part.parameters()), "share": share} for share, part in parts]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    """Leaves the model with the weights of the epoch that did best on `stop`. weights: of the rows of both."""
+    rate = config.learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=config.weight_decay, fused=True)
     scaler = torch.amp.GradScaler(device.kind, enabled=device.dtype is torch.float16)
     x, y = fit
     w, w_held = (objective.weights(part, device.device) for part in weights)
@@ -192,7 +187,7 @@ def train(
         for i in range(n_batches):
             progress = (epoch + i / n_batches) / config.epochs
             for group in optimizer.param_groups:
-                group["lr"] = group["share"] * config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * progress))
             rows = order[i * batch : (i + 1) * batch]
             with device.autocast():
                 output = model(x[rows])
@@ -210,7 +205,7 @@ def train(
 
 
 def _stop_loss(
-    model: nn.Module, stop: tuple[Tensor | Rows, Tensor, Tensor | None], objective: Objective, device: Device
+    model: nn.Module, stop: tuple[Tensor, Tensor, Tensor | None], objective: Objective, device: Device
 ) -> float:
     """The loss of the members' mean output. stop: features, targets, weights."""
     model.eval()

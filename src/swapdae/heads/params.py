@@ -50,8 +50,6 @@ MEANINGS = {
     "weight_decay": "AdamW's decay of weights",
     "batch_size": "rows of a training step",
     "epochs": "passes over the rows at most, and the length of the cosine schedule",
-    "fine_tune": 'train the autoencoder\'s body too; needs features = "dae"',
-    "body_rate": "with fine_tune: the body's share of the learning rate",
 }
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 

@@ -18,7 +18,7 @@ from swapdae.competition.metrics import Loss, Metric
 from swapdae.competition.stop_rows import draw, split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.decision import decided
-from swapdae.modelling.features import FeatureSet, FloatArray, Native, Pretrained, RowNumbers
+from swapdae.modelling.features import FeatureSet, FloatArray, Native, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
@@ -34,9 +34,9 @@ class FoldView:
     numbers for classes, on the scale that heads fit. loss: what the metric has heads minimize; level: the quantile of
     the loss "quantile". native, dense: the fold's features of all rows.
     ridge: a penalty, or None for the one that FoldMoments.search finds -> ridge fitted with it on all the fold's train
-    rows, even where `train` is a sample of them: moments of a sample would cost more, not less. pretrained: the
-    autoencoder whose features these are; None where they are not one's alone. groups, times: (len(train),) or None, and
-    gap: of `train`, see Folds. weights: (len(train),) of the rows, None where all count alike.
+    rows, even where `train` is a sample of them: moments of a sample would cost more, not less. groups, times:
+    (len(train),) or None, and gap: of `train`, see Folds. weights: (len(train),) of the rows, None where all count
+    alike.
     """
 
     fold: int
@@ -52,7 +52,6 @@ class FoldView:
     native: Callable[[], Native]
     dense: Callable[[], tuple[FloatArray, ...]]
     ridge: Callable[[float | None], Solution]
-    pretrained: Callable[[], Pretrained] | None = None
     groups: Array | None = None
     times: Array | None = None
     gap: float = 0.0
@@ -84,8 +83,8 @@ class Model(Protocol):
 class Problem:
     """One feature set to be modelled. y: (n_train,), as many rows as `folds` has, of which each trains and predicts.
 
-    pretrained: a fold's autoencoder, see FoldView. weights: (n_train,), which the metric counts too. class_weight: what
-    heads weigh classes by, besides: by number, or "balanced", which gives all classes of a training part one weight.
+    weights: (n_train,), which the metric counts too. class_weight: what heads weigh classes by, besides: by number, or
+    "balanced", which gives all classes of a training part one weight.
     """
 
     features: FeatureSet
@@ -97,7 +96,6 @@ class Problem:
     metric: Metric
     seed: int
     device: DeviceName = "auto"  # of heads that use one
-    pretrained: Callable[[int], Pretrained] | None = None
     weights: Array | None = None
     class_weight: ClassWeight = None
 
@@ -167,7 +165,6 @@ class Problem:
             native=partial(self.features.native, fold),
             dense=partial(self.features.dense, fold),
             ridge=partial(self.ridge, fold),
-            pretrained=None if self.pretrained is None else partial(self.pretrained, fold),
             groups=None if folds.groups is None else folds.groups[train],
             times=None if folds.times is None else folds.times[train],
             gap=folds.gap,

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from swapdae.autoencoder.config import DaeConfig
-from swapdae.encoding.encoder import Codes, Encoder, Layout, encode
+from swapdae.encoding.encoder import Encoder, encode
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
 RowNumbers = NDArray[np.int64]
@@ -37,17 +36,6 @@ class Native:
     def table(self, rows: RowNumbers) -> NDArray[np.float32]:
         """(len(rows), columns): codes, then numbers, as one float32 matrix (exact for codes below 2^24)."""
         return np.concatenate([block[rows].astype(np.float32) for block in (self.x_cat, *self.x_num)], axis=1)
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A trained autoencoder, for what goes on from it. codes: of all rows, train then test. load: puts the weights
-    into a network made for `layout` and `config`."""
-
-    codes: Codes
-    layout: Layout
-    config: DaeConfig
-    load: Callable[[Any], None]
 
 
 class FeatureSet(Protocol):

@@ -6,8 +6,9 @@ fold, which never sees the fold's held-out rows.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ from swapdae.competition.fold_rows import Folds
 from swapdae.encoding.encoder import Codes, Layout, encode
 from swapdae.experiment.config import HeadConfig
 from swapdae.modelling.cross_fit import ClassWeight, Problem
-from swapdae.modelling.features import FeatureSet, JoinedFeatures, Pretrained, RowNumbers
+from swapdae.modelling.features import FeatureSet, JoinedFeatures, RowNumbers
 from swapdae.modelling.views import Columns, MadeFeatures, Source, make_view
 from swapdae.pipeline.run import Run
+
+if TYPE_CHECKING:
+    from swapdae.autoencoder.network import Autoencoder
 
 
 def label_free_rows(config: DaeConfig, folds: Folds, n_test: int) -> list[RowNumbers]:
@@ -122,14 +126,16 @@ class FeatureStore:
         parts = [self.view(name) for name in names]
         return parts[0] if len(parts) == 1 else JoinedFeatures(parts)
 
-    def pretrained(self, k: int) -> Pretrained:
-        """The trained autoencoder k, with all rows encoded for it."""
+    def autoencoder(self, k: int) -> "tuple[Autoencoder, Codes]":
+        """The trained autoencoder k, on the CPU, with all rows encoded for it."""
         from swapdae.autoencoder.checkpoint import load_weights  # torch takes seconds to import
+        from swapdae.autoencoder.network import Autoencoder
 
         self.run.report("dae")
         codes, layout = self.encoded(k)
-        weights = self.run.directory("dae") / f"training_{k}" / "model.safetensors"
-        return Pretrained(codes, layout, self.run.experiment.dae, partial(load_weights, weights))
+        model = Autoencoder(layout, self.run.experiment.dae)
+        load_weights(self.run.directory("dae") / f"training_{k}" / "model.safetensors", model)
+        return model, codes
 
     def class_weight(self, head: HeadConfig) -> ClassWeight:
         """The head's weights of classes, by number. Raises UserError for a label that the target has not."""
@@ -147,8 +153,6 @@ class FeatureStore:
     def problem(self, names: Sequence[str]) -> Problem:
         """Views with targets and folds: what heads are cross-fitted on."""
         run, data = self.run, self.run.data
-        last = self.n_autoencoders - 1
-        pretrained = lru_cache(maxsize=1)(self.pretrained)  # trials, and folds that share one, encode its rows once
         return Problem(
             features=self.views(names),
             y=data.table.y,
@@ -159,6 +163,5 @@ class FeatureStore:
             metric=run.competition.metric_of,
             seed=run.experiment.seed,
             device=run.device,
-            pretrained=(lambda fold: pretrained(min(fold, last))) if tuple(names) == ("dae",) else None,
             weights=data.table.weights,
         )

@@ -48,21 +48,24 @@ def _outside(found: dict[str, Any] | None) -> dict[str, float | None]:
 
 
 def score_table(run: Run, scores: Scores) -> str:
-    """The scores as a Markdown table, how many train rows they leave out, if any, and what the autoencoder
-    adds."""
+    """The scores as a Markdown table, with ridge on the untrained network beside the heads, how many train rows they
+    leave out, if any, and what the autoencoder adds."""
     rows = [[f"{run.competition.metric}", "features", "out of fold", "public", "private", "weight", "seconds"]]
     blend = scores["blend"]
     weights = blend["weights"] or {}
     for name, head in scores["heads"].items():
         numbers = [_text(head[key], 5) for key in ("oof", "public", "private")]
         rows.append([name, head["features"], *numbers, _text(weights.get(name), 2), _text(head["seconds"], 0)])
+    if worth := scores["worth"]:  # the yardstick of what the training is for
+        oof, seconds = _text(worth["ridge"]["untrained"], 5), _text(worth["ridge_seconds"]["untrained"], 0)
+        rows.append(["ridge (not blended)", "untrained dae", oof, "", "", "", seconds])
     numbers = [_text(blend[key], 5) for key in ("oof_cross_fitted", "public", "private")]
     rows.append(["blend (cross-fitted)", "", *numbers, "", ""])
     rows = _known(rows)
     n = scores["rows_left_out"]
     note = f"\n\nOut of fold leaves out {n} train rows that no fold holds out." if n else ""
-    worth = f"\n\n{scores['worth']['sentence']}" if scores["worth"] else ""
-    return markdown_table(rows) + note + worth
+    said = f"\n\n{worth['sentence']}" if worth else ""
+    return markdown_table(rows) + note + said
 
 
 def score_line(run: Run) -> str:

@@ -7,7 +7,6 @@ from sklearn.linear_model import Ridge
 
 from pipeline_case import make, with_experiment, with_trials
 from swapdae.competition.metrics import METRICS
-from swapdae.experiment.config import HeadConfig
 from swapdae.modelling.moments import PENALTIES
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.run import Run
@@ -54,25 +53,6 @@ def test_each_fold_is_read_from_its_own_autoencoder(run: Run) -> None:
         expected = Ridge(alpha=penalties[fold]).fit(x[train], run.data.table.y[train]).predict(x[: len(run.data.folds)])
         held_out = run.data.folds.labels == fold
         assert oof[held_out] == pytest.approx(expected[held_out], rel=1e-4)
-
-
-@pytest.mark.parametrize("scope", ["transductive", "per_fold"])
-def test_fine_tuned_head_starts_from_the_folds_own_autoencoder(run: Run, scope: str) -> None:
-    """At rate 0 and in units of a deviation: the same predictions as of the perceptron on the stored features."""
-    params = {"epochs": 2, "batch_size": 32, "width": 16}
-    mlp = HeadConfig(kind="mlp", features=("dae",), params=params)
-    tuned = {
-        name: mlp.model_copy(update={"params": {**params, "fine_tune": True, "body_rate": rate}})
-        for name, rate in [("frozen", 0.0), ("tuned", 1.0)]
-    }
-    body = run.experiment.dae.model_copy(update={"scope": scope})
-    changes = {"dae": body, "heads": {"stored": mlp, **tuned}}
-    run = replace(run, experiment=run.experiment.model_copy(update=changes))
-    make(run, "heads")
-    stored, frozen, trained = (run.array(f"heads/{name}", "oof.npy") for name in run.experiment.heads)
-    deviation = stored.std()
-    assert np.abs(frozen - stored).max() < 0.05 * deviation  # stored features are rounded to float16
-    assert np.abs(trained - stored).max() > 0.1 * deviation
 
 
 def test_changed_head_reruns_alone(run: Run) -> None:

@@ -101,16 +101,13 @@ class _Network:
     """The trained autoencoder (of fold 0 where there is one per fold), with the rows of the table encoded for it."""
 
     def __init__(self, run: Run) -> None:
-        from swapdae.autoencoder.network import Autoencoder
         from swapdae.base.device import resolve_device
 
-        pretrained = FeatureStore(run).pretrained(0)
-        self.codes, self.layout = pretrained.codes, pretrained.layout
-        self.device = resolve_device(run.device)
-        self._model = Autoencoder(pretrained.layout, pretrained.config)
-        pretrained.load(self._model)
+        self._model, self.codes = FeatureStore(run).autoencoder(0)
+        self.layout, self.device = self._model.layout, resolve_device(run.device)
         self._model.to(self.device.device).eval()
-        self._noise, self._study, self._seed = pretrained.config.noise, run.experiment.activations, run.experiment.seed
+        experiment = run.experiment
+        self._noise, self._study, self._seed = experiment.dae.noise, experiment.activations, experiment.seed
 
     def read(self, rows: Array) -> tuple[Active, Array]:
         """The active units of all rows, and the features of `rows`, ascending, as float16."""
