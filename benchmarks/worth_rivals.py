@@ -1,4 +1,4 @@
-"""RealMLP and TabM on the cells of benchmarks/worth.py, all labels, against our own networks, in the same seconds.
+"""RealMLP and TabM on the cells of benchmarks/worth.py, all labels, against our networks, in the same core-seconds.
 
 python benchmarks/worth_rivals.py [--quick] [--sets NAME ...] [--seeds 0] [--ours F] [--rows F] [--summary]
 
@@ -62,7 +62,7 @@ class Contest:
         return complete(self.work.table.frame.iloc[rows].reset_index(drop=True), self.work.table.categorical)
 
     def fitted(self, rival: str, epochs: int) -> tuple[Array, float]:
-        """Predictions of the rows kept back, and the seconds of fit and prediction."""
+        """Predictions of the rows kept back, and the core-seconds of fit and prediction."""
         import pytabkit
 
         y, n_classes = self.work.targets[0], self.work.table.n_classes
@@ -70,11 +70,11 @@ class Contest:
         judged = {"val_metric_name": "cross_entropy"} if n_classes else {}
         model = kind(device="cpu", random_state=self.work.cell.seed, n_threads=1, n_epochs=epochs, **judged)
         categorical = list(self.work.table.categorical)
-        started = time.perf_counter()
+        started = time.process_time()
         model.fit(self.frame[: len(y)], y, val_idxs=self.work.folds.out(0), cat_col_names=categorical)
         test = self.frame[len(y) :]
         made = np.asarray(model.predict_proba(test) if n_classes else model.predict(test))
-        return (made[:, 1] if n_classes == 2 else made), time.perf_counter() - started
+        return (made[:, 1] if n_classes == 2 else made), time.process_time() - started
 
     def epochs_in(self, rival: str, seconds: float) -> int:
         """As many as fit, one at least, by what two more of them take."""

@@ -273,3 +273,26 @@ def test_a_cell_is_run_and_goes_on_from_its_predictions(
         assert figures["test"] == pytest.approx(np.sqrt(np.mean((of["test"] - kept_back) ** 2)))
     assert cell.run() == rows["few"]
     assert made == {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "few").glob("*.npz")}
+
+
+@pytest.mark.parametrize("better_first", [True, False])
+def test_trees_choose_a_setting_on_fold_0(
+    worth: ModuleType, tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, better_first: bool
+) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    frame = pd.DataFrame(x, columns=list("ab")).assign(target=x[:, 0])
+    monkeypatch.setitem(tables.SETS, "tiny", tables.Set("development", "regression", "target", lambda: frame))
+    settings: list[dict[str, float]] = [{}, {"n_estimators": 1}]  # one round learns next to nothing
+    monkeypatch.setitem(worth.SETTINGS, "lightgbm", tuple(settings if better_first else reversed(settings)))
+    work = worth.Work(worth.Cell("tiny", 0, "all"), tmp_path, 1)
+    problem = work.problem("raw")
+    assert work.best_setting("lightgbm", problem).n_estimators == 3000
+    assert work.best_setting("mlp", problem).model_dump().items() >= work.first["heads"]["mlp_raw"]["params"].items()
+
+
+def test_settings_change_what_trees_have(worth: ModuleType) -> None:
+    kinds = {tree.split()[0] for tree in worth.TREES}
+    assert {*worth.SETTINGS} == kinds and len({len(of) for of in worth.SETTINGS.values()}) == 1
+    for kind, settings in worth.SETTINGS.items():
+        params = [worth.head_params(kind, setting).model_dump_json() for setting in settings]
+        assert len({*params}) == len(settings), kind
