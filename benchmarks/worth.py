@@ -215,9 +215,10 @@ class Work:
         files = [self.features_file("trained" if view == "per_fold" else view, fold) for fold in folds]
         return LoadedFeatures(lambda k: np.load(files[k], mmap_mode="r")[self.at], shared=len(files) == 1, prefix=view)
 
-    def problem(self, view: str) -> Problem:
+    def problem(self, features: FeatureSet) -> Problem:
+        """Of the rows that heads see."""
         return Problem(
-            self.features(view),
+            features,
             self.targets[0],
             self.folds,
             len(self.targets[1]),
@@ -248,7 +249,7 @@ class Work:
         file, (kind, view) = self.folder / self.cell.regime / f"{head}.npz", head.split()
         if not file.is_file():
             started = time.process_time()
-            problem = self.problem(view)
+            problem = self.problem(self.features(view))
             params = self.best_setting(kind, problem)
             made = cross_fit(problem, HEADS[kind].factory(params, self.cell.seed), name=head)
             seconds = time.process_time() - started

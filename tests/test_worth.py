@@ -285,7 +285,7 @@ def test_trees_choose_a_setting_on_fold_0(
     settings: list[dict[str, float]] = [{}, {"n_estimators": 1}]  # one round learns next to nothing
     monkeypatch.setitem(worth.SETTINGS, "lightgbm", tuple(settings if better_first else reversed(settings)))
     work = worth.Work(worth.Cell("tiny", 0, "all"), tmp_path, 1)
-    problem = work.problem("raw")
+    problem = work.problem(work.features("raw"))
     assert work.best_setting("lightgbm", problem).n_estimators == 3000
     assert work.best_setting("mlp", problem).model_dump().items() >= work.first["heads"]["mlp_raw"]["params"].items()
 
