@@ -1,7 +1,7 @@
 """What the autoencoder is worth, on real tables and on rows kept back: against the untrained network, PCA, raw columns.
 
 python benchmarks/worth.py [--quick] [--sets NAME ...] [--seeds 0 1 2] [--regimes all few] [--folder F]
-[--twins F] [--summary [--picture FILE]]
+[--twins F] [--summary [--picture FILE] [--gains FILE]]
 
 A cell is a set (worth_tables), a seed and a regime: "all" labels of the train rows, or a "few", 1,000, with all other
 rows unlabelled. The seed draws the rows kept back, folds and weights. Everything is sized as `swapdae new` sizes it
@@ -329,6 +329,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, default=ROWS, help="the file of rows")
     parser.add_argument("--summary", action="store_true", help="run nothing, print what there is")
     parser.add_argument("--picture", type=Path, help="an SVG of the methods' mean ranks on the confirmation sets")
+    parser.add_argument("--gains", type=Path, help="an SVG of what is gained on each of them")
     told = parser.parse_args()
     if told.twins is not None:
         add_twins(told.twins)
@@ -343,7 +344,7 @@ def main() -> None:
         for cell in () if told.summary else cells(told.sets, told.seeds, told.regimes):
             if cell not in done:
                 run(cell, Path(folder), rows, 1 if told.quick else None)
-        summary(read_rows(rows), told.picture)
+        summary(read_rows(rows), told.picture, told.gains)
 
 
 def run(cell: Cell, folder: Path, rows: Path, epochs: int | None) -> None:

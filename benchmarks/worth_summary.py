@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from worth_dots import draw_gains
 from worth_gains import BLEND, NETWORK, QUESTIONS, RIDGE, Row, gains_of, loss, methods_of, of_sets, over_sets, signal
 from worth_ranks import draw_ranks
 from worth_tables import TWIN
@@ -31,7 +32,7 @@ SHOWN = (
 KEPT = 0.5  # a twin that keeps less of its original's signal says nothing of it
 
 
-def summary(rows: Sequence[Row], picture: Path | None = None) -> dict[str, Any]:
+def summary(rows: Sequence[Row], picture: Path | None = None, gains: Path | None = None) -> dict[str, Any]:
     """Prints all tables; returns what the last line says."""
     verdicts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for role in ("development", "confirmation"):
@@ -42,6 +43,8 @@ def summary(rows: Sequence[Row], picture: Path | None = None) -> dict[str, Any]:
     confirmation = [row for row in rows if row["role"] == "confirmation"]
     if picture is not None:
         draw_ranks(confirmation, picture)
+    if gains is not None:
+        draw_gains(confirmation, gains)
     said = {regime: verdicts["confirmation", regime] for regime in ("all", "few")}
     line = {
         "sets": len(of_sets(confirmation, "all")),

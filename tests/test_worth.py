@@ -139,7 +139,8 @@ def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: 
         for seed in (0, 1)
         for regime in ("all", "few")
     ]
-    summaries.summary([*rows, {**rows[0], "set": "other", "role": "development"}], tmp_path / "ranks.svg")
+    other = {**rows[0], "set": "other", "role": "development"}
+    summaries.summary([*rows, other], tmp_path / "ranks.svg", tmp_path / "gains.svg")
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said == {
         "sets": 5,
@@ -155,6 +156,51 @@ def test_summary_of_made_up_rows(summaries: ModuleType, tmp_path: Path, capsys: 
         "core_hours": 10.5,
     }
     assert "trees + raw + trained" in (tmp_path / "ranks.svg").read_text()
+    drawn = (tmp_path / "gains.svg").read_text()
+    assert "<!-- set4 -->" in drawn and "other" not in drawn
+
+
+def test_gains_are_those_of_each_seed(load: Callable[[str], ModuleType]) -> None:
+    rows = [row("one", 0, "all", 0.1), row("one", 1, "all", -0.3)]
+    dots = load("worth_dots")
+    for question in dots.SHOWN:
+        assert dots.gains_by_seed(rows, question) == pytest.approx([10, -30])
+
+
+def test_a_rate_is_chosen_out_of_fold_and_judged_on_rows_kept_back(
+    load: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes = load("worth_recipes")
+    kept_back = {recipes.UNTRAINED: 0.5, recipes.DEFAULT: 0.4, "swap .3": 0.3, "swap .5": 0.44}
+    chosen = {
+        "swap .3": 0.9,
+        "swap .5": 0.1,
+    }  # the second is best out of fold, and worst of the rates on rows kept back
+
+    def of(name: str, recipe: str) -> dict[str, Any]:
+        figures = {"oof": chosen.get(recipe, 0.5), "test": kept_back[recipe]}
+        return {"set": name, "seed": 0, "recipe": recipe, "all": figures, "few": figures, "seconds": 1.0}
+
+    rows = [of(name, recipe) for name in ("flights", "diamonds") for recipe in kept_back]
+    said = recipes.summary(rows)
+    assert said["rate_gain_all"] == said["rate_gain_few"] == pytest.approx(-10)
+    assert said["better_untrained_all"] == dict.fromkeys((recipes.DEFAULT, "swap .3", "swap .5"), 2)
+    assert capsys.readouterr().out.endswith(json.dumps(said) + "\n")
+
+
+@pytest.mark.slow
+def test_recipes_differ_in_one_thing(
+    load: Callable[[str], ModuleType], tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes, x = load("worth_recipes"), np.random.default_rng(0).normal(size=(1600, 3))
+    frame = pd.DataFrame(x, columns=list("abc")).assign(target=x.sum(axis=1))
+    monkeypatch.setitem(tables.SETS, "tiny", tables.Set("development", "regression", "target", lambda: frame))
+    monkeypatch.setattr(
+        recipes, "RECIPES", {name: recipes.RECIPES[name] for name in ("untrained", "swap .1", "a tenth")}
+    )
+    rows = {row["recipe"]: row for row in recipes.measure("tiny", 0, tmp_path, epochs=1)}
+    assert list(rows) == ["untrained", "swap .1", "layer 1", "layer 2", "layer 3", "a tenth"]
+    assert len({row["all"]["oof"] for row in rows.values()}) == 6
 
 
 def test_a_table_shows_means_over_seeds_and_the_best_of_each_group(summaries: ModuleType) -> None:
