@@ -32,13 +32,8 @@ rows = 200
 probes = 40
 clusters = 5
 rates = [0.5]
-[select]
-k = 6
 [heads.ridge]
 kind = "ridge"
-[heads.selected]
-kind = "ridge"
-features = "dae_selected"
 [heads.lightgbm]
 kind = "lightgbm"
 params = { n_estimators = 30, min_child_samples = 5 }
@@ -76,12 +71,10 @@ def figures(root: Path) -> dict[str, dict[str, float]]:
 
     heads = list(run.experiment.heads)
     tuned = metrics("tune/lightgbm")
-    chosen = np.array(metrics("select")["chosen"])
     return {
         "download": {"rows": metrics("download")["n_train"], "fold_sum": _spread(run.data.folds.labels.astype(float))},
         "folds": {"fold_sum": _spread(pd.read_csv(run.directory("folds") / "folds.csv")["fold"].to_numpy())},
         "dae": {"loss": metrics("dae")["trainings"][0]["loss"], "spread": _spread(run.array("dae", "features.npy"))},
-        "select": {"chosen": float(chosen.sum()), "spread": _spread(run.array("select", "features_0.npy"))},
         "activations": {
             "share": metrics("activations")["share_active"][0],
             "iou": metrics("activations")["noise"][0]["iou_clean"][0],

@@ -175,7 +175,6 @@ def results(task: Task = "regression", n_train: int = 300, n_test: int = 200) ->
             "download": report_of("download", {}),
             "dae": report_of("dae", {"trainings": [training] * 2}, drift=drift, torch="2.13"),
             "activations": report_of("activations", study(), torch="2.14"),
-            "select": report_of("select", {"n_features": 40, "chosen": [[1, 2, 3], [2, 3, 4]]}),
             "select_features": report_of("select_features", columns()),
             "tune/mlp_dae": report_of("tune/mlp_dae", {"trials": trials()}),
             "heads/mlp_dae": State("stale", "changed: dae", report_of("heads/mlp_dae", {}).report),

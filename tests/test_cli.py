@@ -86,7 +86,7 @@ def test_list_names_what_there_is(tiny: Paths) -> None:
 
 def test_help_names_every_stage() -> None:
     out = swapdae("--help")[1]
-    stages = ("download", "dae", "select", "activations", "tune", "heads", "blend", "score", "submit", "report")
+    stages = ("download", "dae", "activations", "tune", "heads", "blend", "score", "submit", "report")
     others = ("run", "status", "scores", "compare", "tune-noise", "select-features", "new", "params")
     for word in (*stages, "worth", *others):
         assert f" {word} " in out

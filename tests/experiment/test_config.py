@@ -78,7 +78,7 @@ def test_reference_experiment_is_the_published_recipe() -> None:
         ("competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = 'raw+dae'", "heads.r.features.0"),
         (
             "competition = 'c'\n[heads.r]\nkind = 'ridge'\nfeatures = ['raw', 'tee']",
-            "heads.r.features.1: unknown view 'tee'; known are raw, dae, dae_selected, freq, bins, pieces, te",
+            "heads.r.features.1: unknown view 'tee'; known are raw, dae, freq, bins, pieces, te",
         ),
         ("competition = 'c'\n[heads]", "heads"),
         (

@@ -49,7 +49,7 @@ def source(tmp_path: Path, frame: pd.DataFrame | None = None, y: NDArray[Any] | 
         label_free=[np.arange(N_TRAIN + N_TEST)],
         training=[np.flatnonzero(folds != k) for k in range(N_FOLDS)],
         seed=0,
-        files=lambda view: [],
+        dae_files=list,
         own=read_own_features(tmp_path / "features.py"),
     )
 

@@ -39,8 +39,8 @@ def plan(folder: Path, body: Body = write_one, config: Mapping[str, Any] | None 
 
 
 def chain(folder: Path, first: Body, second: Body, **config: Any) -> Plan:
-    """A plan of "dae" and of "select", which reads it."""
-    stages = [Stage("dae", first, config={"seed": 0, **config}), Stage("select", second, reads=("dae",))]
+    """A plan of "dae" and of "activations", which reads it."""
+    stages = [Stage("dae", first, config={"seed": 0, **config}), Stage("activations", second, reads=("dae",))]
     return Plan(folder / "e", {stage.name: stage for stage in stages})
 
 
@@ -61,7 +61,7 @@ def test_runs_once_and_reports(tmp_path: Path) -> None:
 def test_force_runs_the_named_stage_again_and_not_what_it_reads(tmp_path: Path) -> None:
     first, second = Calls(), Calls()
     for _ in range(2):
-        chain(tmp_path, first, second).make(["select"], force=True, say=silent)
+        chain(tmp_path, first, second).make(["activations"], force=True, say=silent)
     assert (first.n, second.n) == (1, 2)
 
 
@@ -79,10 +79,10 @@ def test_another_input_makes_it_stale_by_name(tmp_path: Path) -> None:
 def test_damaged_or_lost_file_is_found_before_it_is_read(tmp_path: Path, damage: Callable[[Path], Any]) -> None:
     """Also where only the stage that reads it is asked for."""
     first, second = Calls(), Calls()
-    chain(tmp_path, first, second).make(["select"], say=silent)
+    chain(tmp_path, first, second).make(["activations"], say=silent)
     damage(tmp_path / "e" / "dae" / "a.txt")
     said: list[str] = []
-    chain(tmp_path, first, second).make(["select"], say=said.append)
+    chain(tmp_path, first, second).make(["activations"], say=said.append)
     assert (first.n, second.n) == (2, 1), "the same bytes come back, so what reads them still holds"
     assert "a.txt" in said[0] and (tmp_path / "e" / "dae" / "a.txt").read_text() == "one"
 
@@ -101,12 +101,12 @@ def test_report_that_was_edited_or_cut_counts_as_missing(tmp_path: Path, damage:
 
 def test_what_is_read_is_made_first_and_named_when_stale(tmp_path: Path) -> None:
     first, second = Calls(), Calls()
-    chain(tmp_path, first, second).make(["select"], say=silent)
+    chain(tmp_path, first, second).make(["activations"], say=silent)
     assert (first.n, second.n) == (1, 1)
     changed = chain(tmp_path, first, second, width=24)
     states = {name: str(state) for name, state in changed.states().items()}
-    assert states == {"dae": "stale (changed: width)", "select": "stale (dae is stale)"}
-    changed.make(["select"], say=silent)
+    assert states == {"dae": "stale (changed: width)", "activations": "stale (dae is stale)"}
+    changed.make(["activations"], say=silent)
     assert (first.n, second.n) == (2, 2)
     assert {state.state for state in changed.states().values()} == {"done"}
 
@@ -121,10 +121,10 @@ def test_key_holds_what_was_read_and_not_what_the_configuration_would_make(tmp_p
         return {}
 
     made = chain(tmp_path, varies, second)
-    made.make(["select"], say=silent)
+    made.make(["activations"], say=silent)
     made.make(["dae"], force=True, say=silent)
-    assert str(made.states()["select"]) == "stale (changed: dae)"
-    made.make(["select"], say=silent)
+    assert str(made.states()["activations"]) == "stale (changed: dae)"
+    made.make(["activations"], say=silent)
     assert second.n == 2
 
 

@@ -8,8 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
-from swapdae.modelling.moments import accumulate
-from swapdae.selection.greedy import Sweep, forward_selection, linear_covariance, select_by_moments, swap_refinement
+from swapdae.selection.greedy import Sweep, forward_selection, linear_covariance, swap_refinement
 
 
 def correlated(n: int = 200, d: int = 8, seed: int = 0) -> NDArray[Any]:
@@ -73,25 +72,3 @@ def test_more_than_there_are_is_refused() -> None:
     covariance, targets = linear_covariance(correlated(d=3))
     with pytest.raises(ValueError, match="k = 4 groups"):
         forward_selection(covariance, targets, 4)
-
-
-@pytest.mark.parametrize("supervised", [True, False])
-def test_selection_from_moments_is_that_from_the_rows(supervised: bool) -> None:
-    x, y = correlated(), 100 * correlated(seed=1)[:, 0]
-    x[:, 2] = 7
-    (moments,) = accumulate((x[:, :5], x[:, 5:]), y, np.zeros(len(y), dtype=int), 1)
-    standard = (y - y.mean())[:, None] / y.std() if supervised else None
-    covariance, targets = linear_covariance(x, standard, ridge=0)
-    groups = [np.array([j]) for j in range(8)]
-    assert select_by_moments(moments, 4, supervised=supervised) == forward_selection(covariance, targets, 4, groups)
-    with pytest.raises(ValueError, match="k = 8 features asked for, 7 vary"):
-        select_by_moments(moments, 8, supervised=supervised)
-
-
-def test_a_rare_class_weighs_as_much_as_a_frequent_one() -> None:
-    """Column 0 tells the half of the rows a little, column 1 a class of one row in fifty exactly."""
-    rng = np.random.default_rng(0)
-    codes = np.where(np.arange(1000) % 50 == 0, 2, np.arange(1000) % 2)
-    x = np.column_stack([(codes == 0) + 0.8 * rng.normal(size=1000), codes == 2, rng.normal(size=1000)])
-    (moments,) = accumulate((x,), codes[:, None] == np.arange(3), np.zeros(1000, dtype=int), 1)
-    assert select_by_moments(moments, 2, supervised=True) == [1, 0]

@@ -21,7 +21,6 @@ from swapdae.base.models import Name, StrictModel, entry, read_toml
 from swapdae.base.paths import Paths
 from swapdae.heads import HEADS
 from swapdae.modelling.views import VIEWS
-from swapdae.selection.config import SelectConfig
 from swapdae.study.config import ActivationsConfig
 
 
@@ -87,8 +86,8 @@ class HeadConfig(StrictModel):
 
     @property
     def uses_dae(self) -> bool:
-        """Whether it reads autoencoder features, all or a choice of them."""
-        return bool({"dae", "dae_selected"} & set(self.features))
+        """Whether it reads autoencoder features."""
+        return "dae" in self.features
 
 
 class Experiment(StrictModel):
@@ -100,7 +99,6 @@ class Experiment(StrictModel):
     rows: int | None = Field(None, ge=10)  # cap on train rows, drawn at random; None: all of them
     dae: DaeConfig = DaeConfig()
     activations: ActivationsConfig = ActivationsConfig()
-    select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -122,11 +120,6 @@ class Experiment(StrictModel):
     def uses_dae(self) -> bool:
         """Whether any head reads autoencoder features; without one no autoencoder is trained."""
         return any(head.uses_dae for head in self.heads.values())
-
-    @property
-    def uses_selection(self) -> bool:
-        """Whether any head reads selected features."""
-        return self.reads("dae_selected")
 
 
 def read_experiment(paths: Paths, name: str) -> Experiment:

@@ -116,14 +116,10 @@ def accumulate(blocks: Blocks, y: Array, labels: Array, n_labels: int, weights: 
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """A ridge problem of d columns: gram (d, d) and x'y (d, k), centred, and scaled where asked for.
-
-    scale: (d,), 1 where not asked for.
-    """
+    """A ridge problem of d columns: gram (d, d) and x'y (d, k), centred."""
 
     gram: Array
     projection: Array
-    scale: Array
     x_mean: Array
     y_mean: Array
 
@@ -154,33 +150,28 @@ class Centred:
         return self._solution(cho_solve(factor, self.projection, check_finite=False)[None])
 
     def _solution(self, coef: Array) -> Solution:
-        coef = coef / self.scale[:, None]
         return Solution(coef, self.y_mean - self.x_mean @ coef)
 
 
-def centre(moments: Moments, scale: bool = False) -> Centred:
-    """Centres, and scales to unit variance if asked to. Constant columns get coefficient 0."""
+def centre(moments: Moments) -> Centred:
+    """Constant columns get coefficient 0."""
     d = len(moments.low)
     weight, sums = moments.gram[d, d], moments.gram[d]
     centred = moments.gram[:d, :] - np.outer(sums[:d] / weight, sums)
     constant = ~(moments.low < moments.high)
     centred[constant] = 0
     centred[:, :d][:, constant] = 0
-    deviation = np.sqrt(np.maximum(centred.diagonal(), 0) / weight) if scale else np.ones(d)
-    deviation[deviation == 0] = 1
-    centred /= deviation[:, None]
     return Centred(
-        gram=centred[:, :d] / deviation,
+        gram=centred[:, :d],
         projection=centred[:, d + 1 :],
-        scale=deviation,
         x_mean=moments.x_shift + sums[:d] / weight,
         y_mean=moments.y_shift + sums[d + 1 :] / weight,
     )
 
 
-def solve(moments: Moments, alphas: Sequence[float] | Array, scale: bool = False) -> Solution:
-    """Ridge of the rows in `moments` for every penalty. scale: penalize as if columns had unit variance."""
-    return centre(moments, scale).solve(alphas)
+def solve(moments: Moments, alphas: Sequence[float] | Array) -> Solution:
+    """Ridge of the rows in `moments` for every penalty."""
+    return centre(moments).solve(alphas)
 
 
 def predict(blocks: Blocks, rows: Array, solution: Solution) -> Array:

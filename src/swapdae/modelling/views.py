@@ -45,7 +45,8 @@ class Source:
 
     frame: all rows, train then test. y: (n_train,), class numbers for classes. label_free: the rows that steps without
     labels may be fitted on, one selection for all folds or one a fold. training: each fold's training part. groups:
-    (n_train,) of rows that belong together, None where none do. files: view -> .npy files that a stage made.
+    (n_train,) of rows that belong together, None where none do. dae_files: the autoencoder's
+    features, one file for all folds or one a fold.
     """
 
     frame: pd.DataFrame
@@ -56,7 +57,7 @@ class Source:
     label_free: Sequence[RowNumbers]
     training: Sequence[RowNumbers]
     seed: int
-    files: Callable[[str], Sequence[Path]]
+    dae_files: Callable[[], Sequence[Path]]
     groups: Array | None = None
     own: OwnFeatures | None = None
 
@@ -134,8 +135,8 @@ def _raw(source: Source) -> FeatureSet:
     return RawFeatures(source.frame, source.categorical, source.numerical, source.label_free)
 
 
-def _of_files(name: str) -> Callable[[Source], FeatureSet]:
-    return lambda source: FileFeatures(source.files(name), name)
+def _dae(source: Source) -> FeatureSet:
+    return FileFeatures(source.dae_files(), "dae")
 
 
 def _freq(source: Source) -> FeatureSet:
@@ -190,8 +191,7 @@ def _own(source: Source) -> FeatureSet:
 
 VIEWS: dict[str, View] = {
     "raw": View("the table's own columns", _raw),
-    "dae": View("the autoencoder's features", _of_files("dae"), stage="dae"),
-    "dae_selected": View("a choice of the autoencoder's features", _of_files("dae_selected"), stage="select"),
+    "dae": View("the autoencoder's features", _dae, stage="dae"),
     "freq": View("how frequent each category is", _freq, needs=("categorical", 1)),
     "bins": View("quantile bins of numbers", _bins, needs=("numerical", 1)),
     "pieces": View("numbers, linear between quantiles", _pieces, needs=("numerical", 1)),

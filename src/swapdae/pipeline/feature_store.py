@@ -82,13 +82,6 @@ class FeatureStore:
         """What the stage dae writes, one file for each autoencoder."""
         return feature_files(self.run.directory("dae"), self.n_autoencoders)
 
-    @property
-    def selected_files(self) -> list[Path]:
-        """What the stage select writes: a choice that reads labels is made anew within every fold."""
-        supervised = self.run.experiment.select.task == "supervised"
-        n = self.run.data.folds.n_fits if supervised else self.n_autoencoders
-        return feature_files(self.run.directory("select"), n)
-
     def encoded(self, k: int) -> tuple[Codes, Layout]:
         """All rows, encoded for autoencoder k by what it may see of them."""
         columns = Columns(self.run.data.frame, self.run.data.table.categorical, self.run.data.table.numerical)
@@ -102,7 +95,6 @@ class FeatureStore:
     def source(self) -> Source:
         """What the views are made from."""
         data, table = self.run.data, self.run.data.table
-        files = {"dae": lambda: self.dae_files, "dae_selected": lambda: self.selected_files}
         return Source(
             frame=data.frame,
             categorical=table.categorical,
@@ -113,7 +105,7 @@ class FeatureStore:
             training=[data.folds.train(k) for k in range(data.folds.n_fits)],
             groups=data.folds.groups,
             seed=self.run.experiment.seed,
-            files=lambda view: files[view](),
+            dae_files=lambda: self.dae_files,
             own=self.run.own,
         )
 

@@ -23,7 +23,6 @@ REVISIONS: dict[str, tuple[Revision, ...]] = {
     ),
     "folds": (Revision(1, "folds have a stage of their own"),),
     "dae": (Revision(1, "keys of upstream reports"), Revision(2, "numbers are cut at five standard deviations")),
-    "select": (Revision(1, "keys of upstream reports"), Revision(2, "a choice for the final fit in time")),
     "activations": (Revision(1, "keys of upstream reports"),),
     "tune": (
         Revision(1, "keys of upstream reports"),

@@ -1,4 +1,4 @@
-"""The section on selection: which source columns a model needs, and which of the autoencoder's features heads read."""
+"""The section on selection: which source columns a model needs."""
 
 from typing import Any
 
@@ -20,36 +20,26 @@ from swapdae.report.drawing import (
 )
 from swapdae.report.page import Grid, Picture, Section, percent
 from swapdae.report.stage_results import StageResults
-from swapdae.selection.stability import stability
 
 ARMS = {"selected": (BLUE, "o-"), "greedy": (PURPLE, "d-."), "gain": (ORANGE, "s--"), "random": (GREEN, "^:")}
 
 
 def section(found: StageResults) -> Section:
-    """Curve over k, columns and stability of `select-features`; features that the stage select chose."""
-    columns, features = found.metrics("select_features"), found.metrics("select")
-    text = [_features_text(features["chosen"], features["n_features"])] if features else []
+    """Curve over k, columns and stability of `select-features`."""
+    columns = found.metrics("select_features")
     if columns is None:
         command = f"swapdae select-features {found.experiment.name}"
-        text.append(f"Not measured yet: which source columns could be dropped. This measures it: {command}")
-        return Section("Selection", tuple(text))
+        line = f"Not measured yet: which source columns could be dropped. This measures it: {command}"
+        return Section("Selection", (line,))
     k, n, stable = columns["k"], columns["n_columns"], columns["stability"]["all"]
-    text.append(
+    text = (
         f"{k} of {n} source columns are chosen, anew in every fold's training part. Of the columns that one of two "
         f"choices takes, {percent(stable['jaccard'], 0)} are in both (Jaccard index); stability index "
-        f"{stable['index']:.2f} (1: always the same, 0: as random)."
+        f"{stable['index']:.2f} (1: always the same, 0: as random).",
+        f"To drop: {', '.join(map(shortened, (*columns['drop'], *columns['constant'])))}.",
     )
-    text.append(f"To drop: {', '.join(map(shortened, (*columns['drop'], *columns['constant'])))}.")
     pictures = (_curve(columns), _taken({**columns["keep"], **columns["drop"]}, k))
-    return Section("Selection", tuple(text), (_costs(columns),), pictures)
-
-
-def _features_text(chosen: list[list[int]], n_features: int) -> str:
-    text = f"{len(chosen[0]):,} of {n_features:,} autoencoder features are chosen for heads"
-    if len(chosen) == 1:
-        return f"{text}, without labels."
-    shared = percent(stability(chosen, n_features).jaccard, 0)
-    return f"{text}, anew in each of {len(chosen)} folds; two folds share {shared} of them (Jaccard index)."
+    return Section("Selection", text, (_costs(columns),), pictures)
 
 
 def _curve(columns: dict[str, Any]) -> Picture:

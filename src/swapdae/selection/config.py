@@ -1,4 +1,4 @@
-"""What a selection is, and the settings of a ConcreteSelector: frozen models that load no library for arrays."""
+"""The settings of a ConcreteSelector: a frozen model that loads no library for arrays."""
 
 from typing import Annotated, Literal
 
@@ -7,21 +7,6 @@ from pydantic import Field
 from swapdae.base.models import StrictModel
 
 Temperature = Annotated[float, Field(gt=0)]
-
-
-class SelectConfig(StrictModel):
-    """[select] of an experiment: k of the autoencoder's features, for heads that read `dae_selected`.
-
-    task: "supervised" chooses what predicts the target, anew within every fold's training part; "unsupervised" what
-    predicts the other features, on the rows that the autoencoder may see. method: "greedy" is forward selection on the
-    covariance, "concrete" the concrete selector, trained for `epochs`. rows: cap on those that a choice reads.
-    """
-
-    k: int = Field(64, ge=1)
-    task: Literal["supervised", "unsupervised"] = "supervised"
-    method: Literal["greedy", "concrete"] = "greedy"
-    rows: int | None = Field(20_000, ge=10)
-    epochs: int = Field(20, ge=1)
 
 
 class ConcreteConfig(StrictModel):

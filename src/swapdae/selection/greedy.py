@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swapdae.modelling.moments import Moments, centre
-
 Array = NDArray[Any]
 LEAST_PIVOT = 1e-9  # of a column's own variance: below, it is a combination of those chosen
-RIDGE = 1e-5  # of a column's own variance: features that differ by less are copies, but for rounding to half precision
 
 
 class Sweep:
@@ -106,26 +103,6 @@ def forward_selection(covariance: Array, targets: Array, k: int, groups: Sequenc
     for _ in range(k):
         sweep.add(int(np.argmax(sweep.gains())))
     return sweep.chosen
-
-
-def select_by_moments(moments: Moments, k: int, *, supervised: bool) -> list[int]:
-    """Forward selection of k of the d columns of `moments`, in the order in which they are chosen.
-
-    supervised: to predict its targets, each of variance 1; else to predict the columns as they are.
-    Raises ValueError for fewer than k columns that vary.
-    """
-    problem, d = centre(moments, scale=supervised), len(moments.low)
-    if k > (n_varying := int((problem.gram.diagonal() > 0).sum())):
-        raise ValueError(f"k = {k} features asked for, {n_varying} vary")
-    covariance, targets = problem.gram, np.arange(d)
-    if supervised:
-        sums, squares = moments.gram[d + 1 :, d], moments.gram.diagonal()[d + 1 :]
-        variance = squares - sums**2 / moments.gram[d, d]
-        cross = problem.projection / np.sqrt(np.maximum(variance, np.finfo(float).tiny))
-        covariance = np.block([[covariance, cross], [cross.T, np.zeros((len(variance), len(variance)))]])
-        targets = np.arange(d, len(covariance))
-    covariance[np.arange(d), np.arange(d)] *= 1 + RIDGE
-    return forward_selection(covariance, targets, k, [np.array([j]) for j in range(d)])
 
 
 def swap_refinement(

@@ -65,7 +65,7 @@ def ablate(x: Array, y: Array, folds: Folds, sets: Sequence[Array], alphas: Sequ
     alpha = float(alphas[int(_errors(x, targets, rows, solve(moments.training(0), alphas)).mean(axis=1).argmin())])
     errors = np.full((1 + len(sets), len(y)), np.nan)
     for fold in range(folds.n_per_repeat):
-        problem = centre(moments.training(fold), scale=False)
+        problem = centre(moments.training(fold))
         p = inverse(problem.gram, alpha)
         whole = p @ problem.projection
         coef = np.stack([whole, *(without(whole, p, columns) for columns in sets)])

@@ -8,19 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_case import make, with_dae, with_experiment, with_table
+from pipeline_case import make, with_dae, with_experiment
 from swapdae.base.errors import UserError
 from swapdae.competition.config import FoldsConfig
-from swapdae.experiment.config import Experiment
 from swapdae.pipeline.feature_store import FeatureStore
-from swapdae.pipeline.publish import open_scratch
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import score_table, scores_of
-from swapdae.pipeline.stages import plan_of, select
+from swapdae.pipeline.stages import plan_of
 from swapdae.pipeline.stages.select_features import Effort, problem_of
 from swapdae.pipeline.stages.tune_noise import Effort as NoiseEffort
 from swapdae.pipeline.stages.tune_noise import trainings_of
-from swapdae.selection.estimator import ConcreteSelector
 
 
 def folded(run: Run, **folds: Any) -> Run:
@@ -111,43 +108,6 @@ def test_ridge_in_time_is_that_of_its_window(run: Run) -> None:
         model = Ridge(alpha=penalties[fold]).fit(x[: start - 2].astype(np.float64), y[: start - 2])
         found = run.array("heads/ridge", "oof.npy")[start : start + 75]
         assert found == pytest.approx(model.predict(x[start : start + 75].astype(np.float64)), rel=1e-4), fold
-
-
-SELECTED = {"ridge": {"kind": "ridge", "features": "dae_selected"}}
-
-
-@pytest.mark.parametrize("method", ["greedy", "concrete"])
-def test_selection_in_time_sees_no_later_target(run: Run, method: str) -> None:
-    values = {"heads": SELECTED, "select": {"k": 6, "rows": None, "method": method, "epochs": 5}}
-    experiment = Experiment.model_validate({**run.experiment.model_dump(), **values})
-    run = in_time(replace(run, experiment=experiment), gap=3)
-    make(run, "heads")
-    before = run.report("select").metrics["chosen"]
-    later = np.arange(300) >= 72  # held out by the first fold, or in its gap, or behind
-    y = np.where(later, 50 * np.random.default_rng(0).normal(size=300), run.data.table.y)
-    changed = with_table(run, y=y)
-    after = select._body(changed, open_scratch(run.paths.root / "again", "k"))["chosen"]
-    assert before[0] == after[0] and before[1:] != after[1:]
-
-
-def test_rows_that_judge_a_selection_are_whole_groups(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The targets, all different, tell which rows a selector was fitted on and judged by."""
-    parts: list[tuple[Any, Any]] = []
-    fit = ConcreteSelector.fit
-
-    def recorded(selector: ConcreteSelector, X: Any, y: Any = None, **val: Any) -> ConcreteSelector:
-        parts.append((y, val.get("y_val")))
-        return fit(selector, X, y, **val)
-
-    monkeypatch.setattr(ConcreteSelector, "fit", recorded)
-    values = {"heads": SELECTED, "select": {"k": 6, "rows": None, "method": "concrete", "epochs": 1}}
-    run = replace(run, experiment=Experiment.model_validate({**run.experiment.model_dump(), **values}))
-    assert select._watched(run, np.arange(300), 0) is None, "rows that are drawn one by one are split as ever"
-    add_columns(run, person=np.arange(300) // 3, target=np.arange(300.0))
-    make(folded(run, kind="group", by="person", count=3), "select")
-    assert len(parts) == 3
-    for fitted, judged in ((set(y // 3), set(y_val // 3)) for y, y_val in parts):
-        assert not fitted & judged and 66 <= len(fitted) + len(judged) <= 67 and 6 <= len(judged) <= 8
 
 
 def test_columns_are_selected_in_windows_of_time(run: Run) -> None:
