@@ -20,11 +20,12 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import locked
 from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
+from swapdae.experiment.planned import PLAN
 from swapdae.experiment.shipped import bring_shipped
 from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
-from swapdae.pipeline.minutes import PLAN, plan_for, run_planned
+from swapdae.pipeline.minutes import plan_for, run_planned
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import score_line, score_table, scores_of
 from swapdae.pipeline.stages import KINDS, plan_of, run_kinds

@@ -86,8 +86,8 @@ def test_a_killed_run_goes_on_by_the_same_plan_to_the_same_bytes(run: Run, plann
     assert run.paths.submission("tiny").read_bytes() == first
 
 
-def test_running_out_ends_in_a_submission_and_a_record(run: Run, planned: Planned) -> None:
-    spent = planned.model_copy(update={"spent": 60 * MINUTES})
+def test_running_out_ends_in_a_submission_and_a_record(run: Run) -> None:
+    spent = plan_for(run, MINUTES).model_copy(update={"spent": 60 * MINUTES})
     made = run_planned(run, spent)
     assert list(made.experiment.heads) == ["ridge_raw"] and is_valid(run)
     assert [change.split(":")[0] for change in made.changes] == ["dae", "tune/lightgbm", "heads/lightgbm"]
@@ -121,11 +121,8 @@ def with_epochs(plan: Planned, epochs: int) -> Planned:
 
 def test_another_table_toml_or_time_makes_another_plan(run: Run, planned: Planned) -> None:
     assert plan_for(run, MINUTES) == planned
-    for other, minutes in (
-        (run, 0.3),
-        (with_experiment(run, seed=1), MINUTES),
-        (with_dae(run, test_rows=False), MINUTES),
-    ):
+    seeded, other_dae = with_experiment(run, seed=1), with_dae(run, test_rows=False)
+    for other, minutes in ((run, 0.3), (seeded, MINUTES), (other_dae, MINUTES)):
         assert plan_for(other, minutes).asked != planned.asked
     write_plan(run.paths.oof("tiny"), planned)
     file = run.input / "train.csv"
@@ -164,11 +161,11 @@ def test_a_stage_alone_follows_the_minutes_of_the_toml(run: Run) -> None:
     assert list(recorded(run).experiment.heads) == ["ridge_raw"] and is_valid(run)
 
 
-@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "x"])
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "'x'"])
 def test_minutes_that_are_none_are_refused(run: Run, minutes: str) -> None:
     run.paths.experiment_file("tiny").write_text(TINY)
     assert swapdae("run", "tiny", "--minutes", minutes)[0] != 0
-    run.paths.experiment_file("tiny").write_text(f"minutes = {minutes if minutes != 'x' else 'true'}\n{TINY}")
+    run.paths.experiment_file("tiny").write_text(f"minutes = {minutes}\n{TINY}")
     assert swapdae("status", "tiny")[0] == 1
 
 

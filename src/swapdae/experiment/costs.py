@@ -150,7 +150,7 @@ class Costs:
         width, members = params["width"], params["n_members"]
         weights = d * width + members * (params["n_layers"] - 1) * width**2 + members * width * self.size.n_outputs
         products = 2 * weights * (3 * n * params["epochs"] + predicted)
-        return SLOWER * products / self.machine.network
+        return float(SLOWER * products / self.machine.network)
 
     def _boosting(self, head: HeadConfig, n: int, predicted: float, params: dict[str, Any]) -> float:
         """A library that is not known costs as much as the slowest of the known ones."""
@@ -165,7 +165,7 @@ class Costs:
         cells = columns * (n + of.predicted * predicted / max(columns, 1))
         per_round = of.round_ * leaves / 31 + of.per_cell * cells
         refit = REFIT if params.get("refit") else 1.0
-        return self.machine.boosting * rounds * self.size.n_outputs * per_round * refit
+        return float(self.machine.boosting * rounds * self.size.n_outputs * per_round * refit)
 
     def _width(self, head: HeadConfig, native: bool = False) -> int:
         """Columns that the head reads; native: categories as such."""
