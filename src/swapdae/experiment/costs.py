@@ -65,14 +65,14 @@ class Boosting:
 
 
 BOOSTING = {
-    "lightgbm": Boosting(round_=2.0e-3, per_cell=2.0e-8, rounds=250, growth=0.3),
-    "xgboost": Boosting(round_=3.0e-3, per_cell=2.0e-8, rounds=250, growth=0.3),
-    "catboost": Boosting(round_=4.0e-3, per_cell=4.0e-8, rounds=350, growth=0.3),
+    "lightgbm": Boosting(round_=2.2e-3, per_cell=3.3e-8, rounds=220, growth=0.2),
+    "xgboost": Boosting(round_=1.8e-3, per_cell=2.8e-8, rounds=430, growth=0.2),
+    "catboost": Boosting(round_=1.8e-3, per_cell=7.0e-8, rounds=600, growth=0.2),
 }
 REFIT = 1.9  # of a fit, with the one on all rows that follows it
 EIGEN = 9.0  # x d^3 products: one eigendecomposition
-PENALTIES = 57  # that ridge predicts with
-SLOWER = 2.0  # a network's passes between its products, of the products' time
+GRID = 8 * 57  # the penalties that ridge predicts with; narrow products are that much slower
+SLOWER = 2.5  # a network's passes between its products, of the products' time
 START = 10.0  # imports, in units of Machine.boosting
 PER_CELL_READ = 1e-6  # of the files, in the same units
 PER_STAGE = 0.3  # seconds: keys, hashes, reports
@@ -143,7 +143,7 @@ class Costs:
     def _ridge(self, d: int, n: int, predicted: float) -> float:
         k = self.size.n_outputs
         moments = 2 * n * d**2 / max(self.size.n_fits - 1, 1)  # each row is summed once for all folds
-        grid = 2 * PENALTIES * k * d * (d + predicted)
+        grid = 2 * GRID * k * d * (d + predicted)
         return (moments + EIGEN * d**3 + grid) / self.machine.product
 
     def _mlp(self, d: int, n: int, predicted: float, params: dict[str, Any]) -> float:
