@@ -1,6 +1,9 @@
 """A run that has so many minutes: planned, carried out, cut when time runs out, and gone on with after a kill."""
 
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ import torch
 
 from pipeline_case import with_dae, with_experiment
 from swapdae.base.errors import UserError
+from swapdae.base.paths import Paths
 from swapdae.experiment.planned import MAX_TRIALS, PLAN, Planned, read_plan, write_plan
 from swapdae.pipeline.minutes import plan_for, run_planned
 from swapdae.pipeline.run import Run
@@ -183,6 +187,32 @@ def test_several_targets_share_one_plan(run: Run) -> None:
     assert "second" in pd.read_csv(run.paths.submission("tiny"))
     code, _, err = swapdae("run", "tiny/second", "--minutes", "1")
     assert code == 1 and "all targets together" in err
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_in_training_goes_on_to_the_bytes_of_one_that_was_not(tree: Paths) -> None:
+    """Ridge has no search, so a plan with room for all is the same in both."""
+    for name in ("whole", "killed"):
+        tree.experiment_file(name).write_text(TINY.replace("epochs = 1", "epochs = 8\nbatch_size = 8"))
+
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "swapdae", "run", name, "--minutes", "9", "--device", "cpu"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    assert start("whole").wait(timeout=300) == 0
+    process = start("killed")
+    while not (tree.oof("killed") / ".dae.scratch" / "work" / "training_0" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    before = read_plan(tree.oof("killed"))
+    assert before is not None and not before.finished and not tree.submission("killed").exists()
+    assert start("killed").wait(timeout=300) == 0
+    after = read_plan(tree.oof("killed"))
+    assert after is not None and after.finished
+    assert (after.why, after.machine, after.experiment) == (before.why, before.machine, before.experiment)
+    assert tree.submission("killed").read_bytes() == tree.submission("whole").read_bytes()
 
 
 def test_no_file_is_left_beside_the_plan(run: Run, planned: Planned) -> None:
