@@ -7,7 +7,7 @@ the order of RANK; then the stages that only tell something; what is left goes t
 from collections.abc import Iterator
 
 from swapdae.experiment.config import Experiment, HeadConfig
-from swapdae.experiment.costs import PER_STAGE, Costs, Machine, TableSize
+from swapdae.experiment.costs import Costs, Machine, TableSize
 from swapdae.experiment.planned import MAX_TRIALS, Planned
 from swapdae.heads import HEADS
 
@@ -33,8 +33,7 @@ def planned(experiment: Experiment, size: TableSize, machine: Machine, minutes: 
 def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: float, taken: float) -> Planned:
     experiment = _on(experiment, machine)
     costs = Costs(experiment, size, machine)
-    blend = size.n_targets * (PER_STAGE + 2e-6 * size.n_train * size.n_outputs * len(experiment.heads))
-    seconds = {"blend": blend, "score": PER_STAGE * size.n_targets}
+    seconds = {"blend": costs.blend(len(experiment.heads)), "score": size.n_targets * costs.stage}
     left = 60 * minutes * (1 - RESERVE) - taken - costs.start - sum(seconds.values())
     heads = dict[str, HeadConfig]()
     first, *others = _in_order(experiment, costs)

@@ -72,10 +72,13 @@ BOOSTING = {
 REFIT = 1.9  # of a fit, with the one on all rows that follows it
 EIGEN = 9.0  # x d^3 products: one eigendecomposition
 GRID = 8 * 57  # the penalties that ridge predicts with; narrow products are that much slower
-SLOWER = 2.5  # a network's passes between its products, of the products' time
-START = 10.0  # imports, in units of Machine.boosting
-PER_CELL_READ = 1e-6  # of the files, in the same units
-PER_STAGE = 0.3  # seconds: keys, hashes, reports
+SLOWER = 2.0  # a network's passes between its products, of the products' time
+# In units of Machine.boosting:
+START = 10.0  # imports, files, folds
+PER_CELL_READ = 1e-6  # of the files
+PER_STAGE = 2.5  # keys, hashes, reports
+PER_STEP = 8e-3  # of a perceptron, beside its products
+BLEND, PER_PREDICTION = 4.0, 2e-5  # of the blend, and of every prediction that it reads
 STUDY = 3.0  # activations: in units of the ridge that it refits without sets of units
 
 
@@ -93,6 +96,16 @@ class Costs:
         size = self.size
         return self.machine.boosting * (START + PER_CELL_READ * size.n_rows * (size.n_cat + size.n_num))
 
+    @property
+    def stage(self) -> float:
+        """What every stage takes beside its work."""
+        return PER_STAGE * self.machine.boosting
+
+    def blend(self, n_heads: int) -> float:
+        size = self.size
+        read = PER_PREDICTION * size.n_train * size.n_outputs * n_heads
+        return size.n_targets * self.machine.boosting * (BLEND + read)
+
     def dae(self, epochs: int) -> float:
         """Training for so many epochs, and the features of all rows."""
         size, config = self.size, self.experiment.dae
@@ -100,14 +113,14 @@ class Costs:
         per_fold = config.scope == "per_fold"
         n_fits = size.n_fits * size.n_targets if per_fold else 1
         steps = max(size.n_rows // batch, 1)
-        return PER_STAGE + n_fits * self.machine.step * steps * (epochs + 1 / 3)
+        return self.stage + n_fits * self.machine.step * steps * (epochs + 1 / 3)
 
     def head(self, head: HeadConfig) -> float:
         """Cross-fitting it once, as the stage heads does."""
         size = self.size
         predicted = size.n_train / size.n_fits + size.n_test
         one = self._fit(head, size.n_fit, predicted)
-        return size.n_targets * (PER_STAGE + size.n_fits * one)
+        return size.n_targets * (self.stage + size.n_fits * one)
 
     def trial(self, head: HeadConfig) -> float:
         """One trial of its search, on at most tune_rows of a fold's rows."""
@@ -122,14 +135,14 @@ class Costs:
         read = self.machine.step / 3 * size.n_train / max(min(batch, size.n_train), 1)
         n_read = size.n_fits if self.experiment.dae.scope == "per_fold" else 1
         ridge = size.n_fits * self._ridge(self.machine.d_features, size.n_fit, size.n_train / size.n_fits)
-        return size.n_targets * (PER_STAGE + n_read * read + ridge)
+        return size.n_targets * (self.stage + n_read * read + ridge)
 
     @property
     def activations(self) -> float:
         """The study: a ridge of some rows, refitted without many sets of units."""
         size, rows = self.size, min(self.experiment.activations.rows, self.size.n_train)
         ridge = size.n_fits * self._ridge(self.machine.d_features, int(rows * size.share), rows / size.n_fits)
-        return size.n_targets * (PER_STAGE + STUDY * ridge)
+        return size.n_targets * (self.stage + STUDY * ridge)
 
     def _fit(self, head: HeadConfig, n: int, predicted: float) -> float:
         """One model, fitted on n rows."""
@@ -150,7 +163,8 @@ class Costs:
         width, members = params["width"], params["n_members"]
         weights = d * width + members * (params["n_layers"] - 1) * width**2 + members * width * self.size.n_outputs
         products = 2 * weights * (3 * n * params["epochs"] + predicted)
-        return float(SLOWER * products / self.machine.network)
+        steps = 0.9 * n / params["batch_size"] * params["epochs"]
+        return float(SLOWER * products / self.machine.network + PER_STEP * steps * self.machine.boosting)
 
     def _boosting(self, head: HeadConfig, n: int, predicted: float, params: dict[str, Any]) -> float:
         """A library that is not known costs as much as the slowest of the known ones."""

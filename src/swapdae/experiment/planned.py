@@ -111,6 +111,6 @@ def write_plan(folder: Path, planned: Planned) -> None:
 def in_force(folder: Path, experiment: Experiment) -> Experiment:
     """The experiment as it was planned last; as it is, where there is no plan of it."""
     planned = read_plan(folder)
-    if planned is None or planned.asked["experiment"] != asked_of(experiment):
+    if planned is None or planned.asked.get("experiment") != asked_of(experiment):
         return experiment
     return planned.experiment
