@@ -20,10 +20,12 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import locked
 from swapdae.base.models import StrictModel, parse
 from swapdae.base.paths import here
+from swapdae.experiment.planned import PLAN
 from swapdae.experiment.shipped import bring_shipped
 from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
+from swapdae.pipeline.minutes import plan_for, run_planned
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import score_line, score_table, scores_of
 from swapdae.pipeline.stages import KINDS, plan_of, run_kinds
@@ -73,7 +75,10 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
             bring_shipped(paths, name, print)
             told = {kinds[0].name: parse(options, values, kinds[0].command)} if options else {}
             run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
-            with locked(run.paths.oof(name)):
+            with locked(paths.oof(name)):
+                if minutes := run.experiment.minutes:  # of the TOML, of which no plan has been made yet
+                    plan_for(Run.of(paths, name, planned=False, device=device), minutes)
+                    run = Run.of(paths, experiment, device=device, force=force, strict=strict, options=told)
                 run_kinds(run, kinds)
 
     common = [
@@ -98,9 +103,32 @@ def _command(kinds: Sequence[StageKind], options: type[StrictModel] | None = Non
 
 for _kind in KINDS:
     app.command(_kind.command, help=_kind.does)(_command([_kind], _kind.options))
-app.command("run", help="Every stage up to score, in order; what is done is not done again.")(
-    _command([kind for kind in KINDS if kind.in_run])
-)
+
+
+@app.command("run")
+def run_all(
+    experiment: ExperimentName,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="plan it for so many; else those of the TOML")] = None,
+    device: Device = "auto",
+    force: Force = False,
+    strict: Strictly = False,
+    debug: Debug = False,
+) -> None:
+    """Every stage up to score, in order; what is done is not done again."""
+    with _plainly(debug):
+        paths = here()
+        bring_shipped(paths, experiment.partition("/")[0], print)
+        run = Run.of(paths, experiment, planned=False, device=device, force=force, strict=strict)
+        with locked(paths.oof(run.stem)):
+            if minutes := minutes or run.experiment.minutes:
+                if run.experiment.name != run.stem:
+                    raise UserError(
+                        f"minutes are of all targets together: `swapdae run {run.stem} --minutes {minutes:g}`"
+                    )
+                run_planned(run, plan_for(run, minutes))
+            else:
+                (paths.oof(run.stem) / PLAN).unlink(missing_ok=True)
+                run_kinds(run, [kind for kind in KINDS if kind.in_run])
 
 
 @app.command("new")

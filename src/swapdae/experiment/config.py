@@ -97,6 +97,7 @@ class Experiment(StrictModel):
     competition: Name
     seed: int = Field(0, ge=0)
     rows: int | None = Field(None, ge=10)  # cap on train rows, drawn at random; None: all of them
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)  # that a run may take; None: all it needs
     dae: DaeConfig = DaeConfig()
     activations: ActivationsConfig = ActivationsConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)

@@ -15,6 +15,7 @@ from swapdae.base.models import StrictModel
 from swapdae.base.paths import Paths
 from swapdae.competition.config import Competition, read_competition
 from swapdae.experiment.config import Experiment, read_experiment
+from swapdae.experiment.planned import in_force
 from swapdae.experiment.stage_report import StageReport, read_report
 from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
@@ -26,7 +27,7 @@ JOINED = ("dae", "blend", "submit")  # stages for all of several targets; each t
 class Run:
     """device: where networks are trained. force: remake the stages that are named. strict: remake what other code or
     library versions have made. options: what a command was told, by the name of its stage. say: takes lines for the
-    user.
+    user. limits: seconds that a stage may take, by its name; see pipeline/minutes.py.
     """
 
     paths: Paths
@@ -37,13 +38,17 @@ class Run:
     strict: bool = False
     options: Mapping[str, StrictModel] = field(default_factory=dict)
     say: Callable[[str], None] = field(default=print)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
-    def of(paths: Paths, name: str, **how: Any) -> "Run":
+    def of(paths: Paths, name: str, *, planned: bool = True, **how: Any) -> "Run":
         """Reads both TOMLs. name: of an experiment; or experiment/target, of its run for one of several targets.
-        how: the fields behind them. Raises UserError naming file and key."""
+        planned: the experiment as its plan has it, where it has one that was made of this TOML. how: the fields behind
+        them. Raises UserError naming file and key."""
         name, _, target = name.partition("/")
         experiment = read_experiment(paths, name)
+        if planned:
+            experiment = in_force(paths.oof(name), experiment)
         run = Run(paths, experiment, read_competition(paths, experiment.competition), **how)
         return run.for_target(target) if target else run
 

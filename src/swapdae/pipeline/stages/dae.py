@@ -1,7 +1,10 @@
 """dae: train the autoencoder, on all rows or once per fold, and write its features of all rows as float16 .npy."""
 
+import math
 from typing import Any
 
+from swapdae.autoencoder.progress import Epoch
+from swapdae.base.errors import TimeIsUp
 from swapdae.pipeline.feature_store import FeatureStore, feature_files, write_npy
 from swapdae.pipeline.head_inputs import own_hash
 from swapdae.pipeline.kind import StageKind
@@ -11,6 +14,7 @@ from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "dae"
+LATE = 1.15  # of its limit, behind which a training is given up for a shorter one
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
@@ -54,13 +58,21 @@ def _body(run: Run, scratch: Scratch) -> dict[str, Any]:
     device = resolve_device(run.device)
     run.say(f"{NAME}: on {device}")
     trainings, files = [], feature_files(scratch.out, len(store.rows))
+    limit = run.limits.get(NAME, math.inf) / len(files)
+
+    def on_epoch(model: object, epoch: Epoch) -> None:
+        n, one = config.training.epochs, epoch.seconds / epoch.epoch
+        if epoch.epoch < n and n * one > LATE * limit:
+            raise TimeIsUp(max(int((limit - epoch.seconds) / one), 0))
+
     for k, (rows, file) in enumerate(zip(store.rows, files, strict=True)):
         codes, layout = store.encoded(k)
         kept, work = scratch.out / f"training_{k}", scratch.work / f"training_{k}"
         for folder in (kept, work):
             folder.mkdir(exist_ok=True)
+        title = f"{NAME} {k + 1}/{len(files)}"
         model, log = fit_autoencoder(
-            codes[rows], layout, config, seed=seed + k, device=device, work=work, title=f"{NAME} {k + 1}/{len(files)}"
+            codes[rows], layout, config, seed=seed + k, device=device, work=work, title=title, on_epoch=on_epoch
         )
         write_npy(file, read_features(model, codes, layout, device), (len(codes), model.d_features))
         save_weights(kept / "model.safetensors", model)

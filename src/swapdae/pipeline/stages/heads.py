@@ -1,9 +1,12 @@
 """heads: cross-fit every head with its tuned parameters; write its out-of-fold and test predictions."""
 
+import math
+import time
 from typing import Any
 
 import numpy as np
 
+from swapdae.base.errors import TimeIsUp
 from swapdae.heads import HEADS
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.head_inputs import problem_of_head
@@ -14,6 +17,7 @@ from swapdae.pipeline.run import Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "heads"
+LATE = 1.15  # of its limit, behind which a head is given up
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
@@ -41,7 +45,14 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     if config.trials:
         params = head.params.model_validate(run.report(f"tune/{name}").metrics["params"])
     problem = FeatureStore(run).problem_of(config)
-    fitted = cross_fit(problem, head.factory(params, run.experiment.seed), name=name)
+    limit, started = run.limits.get(f"{NAME}/{name}", math.inf), time.perf_counter()
+
+    def on_fold(fold: int, score: float) -> None:
+        passed, n = time.perf_counter() - started, problem.n_folds
+        if fold + 1 < n and passed / (fold + 1) * n > LATE * limit:
+            raise TimeIsUp
+
+    fitted = cross_fit(problem, head.factory(params, run.experiment.seed), on_fold, name=name)
     np.save(scratch.out / "oof.npy", fitted.oof)
     np.save(scratch.out / "test.npy", np.asarray(fitted.test))
     value = metric.value_of(fitted.score)

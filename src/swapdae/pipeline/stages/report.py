@@ -29,7 +29,7 @@ def _stages(run: Run, before: Plan) -> list[Stage]:
             lambda scratch: _body(run, states, scratch),
             config={
                 "stages": {name: [str(state), _made(state)] for name, state in states.items()},
-                "experiment": run.experiment.model_dump(mode="json"),
+                "experiment": run.experiment.model_dump(mode="json", exclude={"minutes"}),
                 "competition": run.competition.model_dump(mode="json"),
                 "code": digest(sources_of(NAME, CODE)),  # a page is made in seconds, so other code makes it anew
             },

@@ -1,9 +1,12 @@
 """tune: search every head's hyperparameters, one stage and one resumable study per head."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from swapdae.base.errors import TimeIsUp
 from swapdae.heads import HEADS
 from swapdae.pipeline.feature_store import FeatureStore
 from swapdae.pipeline.head_inputs import problem_of_head
@@ -38,12 +41,15 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
     from swapdae.modelling.tuning import TrialResult, tune
 
     config, metric = run.experiment.heads[name], run.competition.metric_of
+    limit = run.limits.get(f"{NAME}/{name}", math.inf)
     with _progress(name, config.trials) as bar:
 
         def show(history: tuple[TrialResult, ...]) -> None:
             scores = [result.score for result in history if result.score is not None]
             best = f"{metric.value_of(max(scores)):.5f}" if scores else "-"
             bar.update(bar.task_ids[0], completed=len(history), best=best)
+            if len(history) < config.trials and _is_up([trial.seconds for trial in history], limit):
+                raise TimeIsUp(len(history))
 
         found = tune(
             FeatureStore(run).problem_of(config),
@@ -63,6 +69,12 @@ def _body(run: Run, name: str, scratch: Scratch) -> dict[str, Any]:
         "n_complete": found.n_complete,
         "trials": [{**vars(trial), "fold_scores": list(trial.fold_scores)} for trial in found.history],
     }
+
+
+def _is_up(seconds: Sequence[float], limit: float) -> bool:
+    """Whether one more trial would end behind the limit. It hangs on recorded seconds alone, so a search that was
+    killed ends where it would have."""
+    return sum(seconds) * (1 + 1 / len(seconds)) > limit
 
 
 def _progress(name: str, total: int) -> Progress:
