@@ -240,7 +240,7 @@ class Work:
         def score(params: StrictModel) -> float:
             model = HEADS[kind].factory(params, self.cell.seed)(0)
             model.fit(view)
-            return self.metric.score(problem.y[view.held_out], model.predict(view.held_out))
+            return self.metric.score(problem.y[view.held_out], model.predict(view, view.held_out))
 
         return max(settings, key=score)
 

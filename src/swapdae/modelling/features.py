@@ -38,6 +38,16 @@ class Native:
         return np.concatenate([block[rows].astype(np.float32) for block in (self.x_cat, *self.x_num)], axis=1)
 
 
+class FoldFeatures(Protocol):
+    """A feature set as one fold reads it."""
+
+    def native(self) -> Native:
+        """For tree models."""
+
+    def dense(self) -> tuple[FloatArray, ...]:
+        """For linear models and networks."""
+
+
 class FeatureSet(Protocol):
     """Features by fold. Rows 0..n_train-1 are the train rows, the rest the test rows."""
 
