@@ -102,6 +102,7 @@ class Experiment(StrictModel):
     activations: ActivationsConfig = ActivationsConfig()
     select: SelectConfig = SelectConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
+    keep_models: bool = True  # what `swapdae predict` needs
 
     @model_validator(mode="after")
     def _autoencoder_reads_what_it_may(self) -> Self:
