@@ -56,27 +56,25 @@ class KeptView:
         return frame if self.fitted is None else self.fitted.columns(frame)
 
 
-@dataclass(frozen=True, eq=False)
 class ViewOfRows:
-    """A FeatureSet: one view of the rows of `frame`. views: by fold, or one under 0 for all."""
+    """A FeatureSet: one view of the rows of `frame`. views: by fold, or one under 0 for all. What was read last is
+    held, for several heads read it."""
 
-    frame: pd.DataFrame
-    views: Mapping[int, KeptView]
+    def __init__(self, frame: pd.DataFrame, views: Mapping[int, KeptView]) -> None:
+        self._shared = list(views) == [0]
+        columns = lru_cache(maxsize=1)(lambda k: views[k].columns(frame))
+        self._native = lru_cache(maxsize=1)(lambda k: views[k].encoders.native(columns(k)))
+        self._dense = lru_cache(maxsize=1)(lambda k: views[k].encoders.dense(columns(k)))
 
     @property
     def shared(self) -> bool:
-        return len(self.views) == 1
-
-    def _of(self, fold: int) -> KeptView:
-        return self.views[0 if 0 in self.views and self.shared else fold]
+        return self._shared
 
     def native(self, fold: int) -> Native:
-        view = self._of(fold)
-        return view.encoders.native(view.columns(self.frame))
+        return self._native(0 if self._shared else fold)
 
     def dense(self, fold: int) -> tuple[FloatArray, ...]:
-        view = self._of(fold)
-        return (view.encoders.dense(view.columns(self.frame)),)
+        return (self._dense(0 if self._shared else fold),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +193,7 @@ class Predictor:
             for name, models in self.models.items():
                 of_fit = OneFold(JoinedFeatures([features[view] for view in self.kept.heads[name].features]), fit)
                 part = metric.from_fit(models[fit].predict(of_fit, rows)) / len(fits)
-                totals[name] = part + totals.get(name, 0)
+                totals[name] = totals.get(name, np.zeros(part.shape)) + part
         weights = np.array([head.weight for head in self.kept.heads.values()])
         return combine(np.stack([totals[name] for name in self.kept.heads]), weights)
 
