@@ -73,7 +73,7 @@ class Vocabulary(StrictModel):
         found = {}
         for name, levels in self.levels.items():
             index = pd.Index([np.nan if level is None else level for level in levels], dtype=object)
-            found[name] = index.get_indexer(frame[name].astype(object))
+            found[name] = index.get_indexer(pd.Index(frame[name].astype(object)))
         return pd.DataFrame(found, index=frame.index)
 
 

@@ -5,7 +5,7 @@ and classes are names that are looked up again, and only in the libraries of ROO
 """
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -80,7 +80,7 @@ def made_of(found: Any, arrays: Mapping[str, NDArray[Any]], modules: Collection[
             return _made(*(make(part) for part in value))
         return SIMPLE[kind](value)
 
-    SIMPLE = {
+    SIMPLE: dict[str, Callable[[Any], Any]] = {
         "float": float,
         "dtype": np.dtype,
         "array": lambda name: np.array(arrays[name]),

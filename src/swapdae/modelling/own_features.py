@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -77,7 +78,8 @@ class OwnFeatures:
         fitted, parts = [], []
         for i, given in enumerate(self._list()):
             transformer = self._called(f"transformers()[{i}]", clone, given)
-            parts.append(self._transformed(i, lambda x, t=transformer: t.fit_transform(x, y), frame.iloc[rows], given))
+            step = partial(transformer.fit_transform, y=y)
+            parts.append(self._transformed(i, step, frame.iloc[rows], given))
             fitted.append(transformer)
         trained = self._plain(pd.concat(parts, axis=1), "transformers()").set_axis(rows, axis=0)
         return Fit(OwnView(self, tuple(fitted)), trained)
