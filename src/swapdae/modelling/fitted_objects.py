@@ -34,11 +34,10 @@ def told(value: Any, arrays: Arrays, modules: Collection[str]) -> Any:
             return {"dtype": value.str}
         if isinstance(value, np.ndarray | np.generic):
             return _array(value)
-        if isinstance(value, type) or callable(value):
+        if hasattr(value, "__qualname__"):  # a class or a function
             if name := _name(value, modules):
                 return {"name": name}
-            if not hasattr(value, "fit"):
-                raise ValueError(f"{getattr(value, '__qualname__', value)} has no name of its own in a module")
+            raise ValueError(f"{value.__qualname__} has no name of its own in a module")
         reduced = value.__reduce_ex__(4)
         if isinstance(reduced, str):
             raise ValueError(f"a {type(value).__name__}")
