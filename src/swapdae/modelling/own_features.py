@@ -69,7 +69,7 @@ class OwnFeatures:
             made = self._called("make", self.make, frame.copy())
         return self._new_columns(made, frame, reserved)
 
-    def fit(self, frame: pd.DataFrame, rows: NDArray[np.int64], y: NDArray[Any]) -> Fit:
+    def fit(self, frame: pd.DataFrame, rows: NDArray[np.int64], y: NDArray[Any], seed: int = 0) -> Fit:
         """The transformers, each cloned and fitted on `rows` with their targets y. What these rows get is what its
         fit_transform returns, which may cross-fit, as TargetEncoder's does.
 
@@ -79,10 +79,11 @@ class OwnFeatures:
         for i, given in enumerate(self._list()):
             transformer = self._called(f"transformers()[{i}]", clone, given)
             step = partial(transformer.fit_transform, y=y)
-            parts.append(self._transformed(i, step, frame.iloc[rows], given))
+            with numpy_seeded(seed):
+                parts.append(self._transformed(i, step, frame.iloc[rows], given))
             fitted.append(transformer)
         trained = self._plain(pd.concat(parts, axis=1), "transformers()").set_axis(rows, axis=0)
-        return Fit(OwnView(self, tuple(fitted)), trained)
+        return Fit(OwnView(self, tuple(fitted), seed), trained)
 
     def transformed(self, fitted: Sequence[Any], frame: pd.DataFrame) -> pd.DataFrame:
         """What fitted transformers make of any rows. Raises UserError as fit does."""
@@ -149,9 +150,11 @@ class OwnView:
 
     own: OwnFeatures
     fitted: tuple[Any, ...]
+    seed: int
 
     def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return self.own.transformed(self.fitted, frame)
+        with numpy_seeded(self.seed):
+            return self.own.transformed(self.fitted, frame)
 
     def save(self, folder: Path) -> None:
         """Raises UserError for a transformer that cannot be kept."""
@@ -164,7 +167,7 @@ class OwnView:
                 what = f"transformers()[{i}], {type(transformer).__name__}, holds what cannot be kept without pickle"
                 raise UserError(f"{self.own.file}: {what}: {error}; give it a name at the top of the file") from error
         write_bytes(folder / OWN, self.own.file.read_bytes())
-        write_json(folder / "view.json", values)
+        write_json(folder / "view.json", {"seed": self.seed, "fitted": values})
         with written_aside(folder / "arrays.npz") as aside, aside.open("wb") as out:
             np.savez(out, allow_pickle=False, **arrays)
 
@@ -173,9 +176,10 @@ class OwnView:
         """What `save` wrote; runs the user's file."""
         own = read_own_features(folder / OWN)
         assert own is not None
+        told_of = read_json(folder / "view.json")
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            values = [made_of(value, arrays, (own.module,)) for value in read_json(folder / "view.json")]
-        return OwnView(own, tuple(values))
+            fitted = [made_of(value, arrays, (own.module,)) for value in told_of["fitted"]]
+        return OwnView(own, tuple(fitted), told_of["seed"])
 
 
 def _as_frame(made: Any, prefix: str) -> pd.DataFrame:

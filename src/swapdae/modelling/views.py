@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
-from swapdae.base.random import numpy_seeded
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.encodings import (
     Arithmetic,
@@ -190,8 +189,7 @@ def _own(source: Source) -> FeatureSet:
 
     def fit(fold: int) -> Fit:
         rows = source.training[fold]
-        with numpy_seeded(source.seed + fold):
-            return own.fit(source.frame, rows, source.y[rows])
+        return own.fit(source.frame, rows, source.y[rows], source.seed + fold)
 
     return MadeFeatures(source.frame, fit, source.training)
 
