@@ -46,8 +46,9 @@ from swapdae.experiment.first import Size, first_experiment
 from swapdae.heads import HEADS, head_params
 from swapdae.modelling.blend import combine, cross_fitted_blend, nnls_weights
 from swapdae.modelling.cross_fit import Problem, cross_fit, fold_values
-from swapdae.modelling.encodings import piecewise
+from swapdae.modelling.encodings import Pieces
 from swapdae.modelling.features import FeatureSet, JoinedFeatures, LoadedFeatures, RawFeatures
+from swapdae.modelling.fitted_view import Fit
 from swapdae.modelling.views import MadeFeatures
 from swapdae.pipeline.feature_store import write_npy
 from worth_summary import summary
@@ -209,8 +210,8 @@ class Work:
             raw = RawFeatures(frame, self.table.categorical, self.table.numerical, every)
             if view == "raw" or not self.table.numerical:
                 return raw
-            made = piecewise(frame[list(self.table.numerical)], every[0])
-            return JoinedFeatures([raw, MadeFeatures(lambda k: made, every)])
+            made = Fit(Pieces.of(frame[list(self.table.numerical)], every[0]))
+            return JoinedFeatures([raw, MadeFeatures(frame, lambda k: made, every)])
         folds = list(range(self.folds.n_folds)) if view == "per_fold" else [None]
         files = [self.features_file("trained" if view == "per_fold" else view, fold) for fold in folds]
         return LoadedFeatures(lambda k: np.load(files[k], mmap_mode="r")[self.at], shared=len(files) == 1, prefix=view)
@@ -240,7 +241,7 @@ class Work:
         def score(params: StrictModel) -> float:
             model = HEADS[kind].factory(params, self.cell.seed)(0)
             model.fit(view)
-            return self.metric.score(problem.y[view.held_out], model.predict(view.held_out))
+            return self.metric.score(problem.y[view.held_out], model.predict(view, view.held_out))
 
         return max(settings, key=score)
 

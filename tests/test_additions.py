@@ -23,6 +23,7 @@ from swapdae.competition.hosts.interface import Score
 from swapdae.competition.metrics import METRICS, Metric
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import FoldView
+from swapdae.modelling.features import FoldFeatures
 from swapdae.modelling.head import Head, Trial
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
@@ -60,7 +61,7 @@ class Nearest:
     def fit(self, view: FoldView) -> None:
         self._view = view
 
-    def predict(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def predict(self, features: FoldFeatures, rows: NDArray[Any]) -> NDArray[Any]:
         (x,) = (np.asarray(block, dtype=np.float64) for block in self._view.dense())
         squares = ((x[rows][:, None] - x[self._view.train]) ** 2).sum(axis=2)
         nearest = np.argsort(squares, axis=1)[:, : self._k]

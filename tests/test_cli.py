@@ -37,9 +37,9 @@ def test_run_then_nothing_to_do_then_status_and_scores(tiny: Paths) -> None:
     assert code == 0 and "blend: finished" in out
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and "running" not in out
-    assert out.count("done, nothing to do") == 9
+    assert out.count("done, nothing to do") == 10
     code, out, _ = swapdae("status", "tiny")
-    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 9 + ["missing"] * 2
+    assert [line.split()[1] for line in out.splitlines()] == ["done"] * 10 + ["missing"] * 2
     found = json.loads(swapdae("scores", "tiny", "--json")[1])
     assert set(found) == {"heads", "blend", "worth", "rows_left_out"}
     assert set(found["heads"]) == {"ridge_raw", "ridge_dae"}

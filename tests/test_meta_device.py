@@ -196,7 +196,7 @@ def test_the_perceptron_reads_one_loss_an_epoch(meta: MetaDevice, task: Task) ->
     fitted = fit_mlp(blocks, fit, stop, objective, MLP, seed=0, device=meta)
     assert meta.reads == [()] * MLP.epochs
     expected = (20, 3) if task == "multiclass" else (20,)
-    assert fitted.predict(PARTS[2]).shape == expected and meta.reads[-1] == expected
+    assert fitted.predict(blocks, PARTS[2]).shape == expected and meta.reads[-1] == expected
 
 
 @pytest.mark.parametrize("parameterization", ["direct", "indirect"])

@@ -26,6 +26,7 @@ from swapdae.heads.params import params_text
 from swapdae.pipeline.compare import compare, comparison_table
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.minutes import plan_for, run_planned
+from swapdae.pipeline.predict import export, predict
 from swapdae.pipeline.run import Run
 from swapdae.pipeline.scores import score_line, score_table, scores_of
 from swapdae.pipeline.stages import KINDS, plan_of, run_kinds
@@ -194,6 +195,32 @@ def compare_experiments(
     with _plainly(debug):
         found = compare([Run.of(here(), name) for name in experiments])
         print(json.dumps(found) if as_json else comparison_table(found))
+
+
+@app.command("predict")
+def predict_rows(
+    source: Annotated[str, typer.Argument(help="a finished experiment, or a folder or zip that `export` made")],
+    file: Annotated[Path, typer.Argument(help="CSV of new rows: the columns of test")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="CSV of predictions")] = Path("predictions.csv"),
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Predict rows that did not exist at training, in the shape of the submission."""
+    with _plainly(debug):
+        predict(here(), source, file, out, device=device)
+
+
+@app.command("export")
+def export_models(
+    experiment: ExperimentName,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="a folder, or a .zip; else <experiment>_models")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Copy what `predict` needs to one folder or zip: it works there without the data and without this tree."""
+    with _plainly(debug):
+        export(here(), experiment, out)
 
 
 @app.command()

@@ -11,14 +11,15 @@ import pytest
 from swapdae.base.errors import UserError
 from swapdae.competition.config import Columns
 from swapdae.competition.csv_file import TEXT
-from swapdae.competition.made_columns import made_columns
+from swapdae.competition.made_columns import MadeColumns
 
 FILES = (Path("train.csv"), Path("test.csv"))
 
 
 def made(train: list[str], test: list[str], kinds: Columns) -> tuple[pd.DataFrame, pd.DataFrame]:
     a, b = (pd.DataFrame({"when": cells}, dtype=TEXT) for cells in (train, test))
-    return made_columns(a, b, kinds, FILES)
+    found = MadeColumns.fit(a, b, kinds, FILES)
+    return found.of(a, FILES[0]), found.of(b, FILES[1])
 
 
 def spline(distance: float, n: int) -> float:
@@ -88,7 +89,7 @@ def test_a_format_of_ones_own_and_cells_that_do_not_follow_it() -> None:
 def test_a_made_name_that_the_file_has_already_is_refused() -> None:
     train = pd.DataFrame({"when": ["2024-01-01", "2024-01-02"], "when_day": ["1", "2"]}, dtype=TEXT)
     with pytest.raises(UserError, match=r"train\.csv: column 'when_day' is also made of a date or text"):
-        made_columns(train, train, Columns(dates={"when": "ISO8601"}), FILES)
+        MadeColumns.fit(train, train, Columns(dates={"when": "ISO8601"}), FILES)
 
 
 def test_a_text_is_told_alike_in_both_files() -> None:

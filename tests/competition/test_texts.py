@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from swapdae.competition.csv_file import TEXT
-from swapdae.competition.texts import TEXT_COLUMNS, text_parts
+from swapdae.competition.texts import TEXT_COLUMNS, Letters
 
 
 def parts(*texts: str) -> pd.DataFrame:
-    return pd.DataFrame(text_parts(pd.Series(texts, dtype=TEXT)))
+    cells = pd.Series(texts, dtype=TEXT)
+    return pd.DataFrame(Letters.of(cells).parts(cells))
 
 
 def cosines(*texts: str) -> np.ndarray:

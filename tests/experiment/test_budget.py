@@ -31,7 +31,7 @@ def test_ten_minutes_for_a_small_table_hold_every_head_and_a_search() -> None:
 def test_no_time_leaves_the_cheapest_head_and_a_submission() -> None:
     made = plan(200_000, 0.01)
     assert list(made.experiment.heads) == ["ridge_raw"]
-    assert made.steps == ("download", "folds", "heads/ridge_raw", "blend", "score")
+    assert made.steps == ("download", "folds", "heads/ridge_raw", "blend", "models", "score")
     assert "left out: ridge_dae" in "\n".join(made.why) and "10 minutes more would buy" in made.why[-1]
 
 
@@ -40,7 +40,7 @@ def test_an_autoencoder_that_all_heads_read_is_trained_for_one_epoch_at_least() 
     heads = {name: head for name, head in whole.heads.items() if name == "ridge_dae"}
     made = planned(whole.model_copy(update={"heads": heads}), table(200_000), CORE, 0.01)
     assert made.experiment.dae.training.epochs == 1
-    assert made.steps == ("download", "folds", "dae", "heads/ridge_dae", "blend", "score")
+    assert made.steps == ("download", "folds", "dae", "heads/ridge_dae", "blend", "models", "score")
 
 
 def test_what_a_stage_reads_comes_before_it() -> None:

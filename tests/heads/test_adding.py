@@ -15,7 +15,7 @@ from swapdae.competition.config import Competition
 from swapdae.competition.metrics import METRICS, Metric
 from swapdae.heads import HEADS, head_params, known_head
 from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import FoldFeatures, RowNumbers
 from swapdae.modelling.head import Head, Trial
 from swapdae.modelling.tuning import tune
 from toy_problem import toy_problem
@@ -40,7 +40,7 @@ class Mean:
         average = np.median if view.loss == "absolute" else np.mean
         self.average = float(average(view.y)) + self.params.shift
 
-    def predict(self, rows: RowNumbers) -> Array:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
         return np.full(len(rows), self.average)
 
 

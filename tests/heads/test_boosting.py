@@ -12,7 +12,7 @@ from swapdae.base.models import StrictModel, parse
 from swapdae.experiment.config import Experiment
 from swapdae.heads import HEADS
 from swapdae.modelling.cross_fit import Model, Problem, cross_fit
-from swapdae.modelling.features import Native
+from swapdae.modelling.features import FloatArray, Native
 from toy_problem import QUICK, toy_problem
 
 boosting = pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "catboost"])
@@ -25,9 +25,10 @@ class Grid:
     def __init__(self, problem: Problem) -> None:
         self._native = problem.features.native(0)
 
-    shared = True
+    def dense(self) -> tuple[FloatArray, ...]:
+        return ()
 
-    def native(self, fold: int) -> Native:
+    def native(self) -> Native:
         x = np.repeat(self._native.x_num[0][:1], 60, axis=0)
         x[:, 0] = np.linspace(-3, 3, 60)
         return replace(self._native, x_cat=np.repeat(self._native.x_cat[:1], 60, axis=0), x_num=(x,))
@@ -46,8 +47,7 @@ def fitted(kind: str, problem: Problem, **more: Any) -> Model:
 def effect(kind: str, problem: Problem, **more: Any) -> NDArray[Any]:
     """(60,) predictions along num0, everything else held."""
     model = fitted(kind, problem, **more)
-    model._native = Grid(problem).native(0)  # type: ignore[attr-defined]
-    return np.asarray(model.predict(np.arange(60)))
+    return np.asarray(model.predict(Grid(problem), np.arange(60)))
 
 
 @boosting
@@ -138,7 +138,7 @@ def test_refit_learns_from_the_rows_that_stop_early_too(kind: str) -> None:
     rows = problem.view(0).held_out
 
     def predicted(problem: Problem, **more: Any) -> NDArray[Any]:
-        return np.asarray(fitted(kind, problem, **one, **more).predict(rows))
+        return np.asarray(fitted(kind, problem, **one, **more).predict(problem.view(0), rows))
 
     np.testing.assert_array_equal(predicted(problem), predicted(changed))
     assert predicted(changed, refit=True).mean() > predicted(problem, refit=True).mean() + 0.1

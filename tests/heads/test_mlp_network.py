@@ -37,7 +37,7 @@ def fitted(task: Task, n_classes: int = 0, **how: Any) -> tuple[mlp.FittedMLP, n
     fit, stop = ((rows, y[rows]) for rows in (np.arange(300), np.arange(300, 350)))
     objective = Objective.of(fit[1], task, n_classes, how.pop("loss", "squared" if task == "regression" else "log"))
     model = fit_mlp(blocks, fit, stop, objective, MLPConfig(**{**vars(CONFIG), **how}), seed=0, device=CPU)
-    return model, model.predict(np.arange(350, 400)), y[350:]
+    return model, model.predict(blocks, np.arange(350, 400)), y[350:]
 
 
 @pytest.mark.parametrize("loss", ["squared", "absolute"])
@@ -76,7 +76,7 @@ def test_stops_early_and_keeps_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(mlp, "_stop_loss", told)
     model, _, _ = fitted("regression", patience=2)
     assert len(weights) == 4  # two epochs without gain after the second
-    assert torch.equal(model._model.get_parameter("out_bias"), weights[1])
+    assert torch.equal(model.model.get_parameter("out_bias"), weights[1])
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])

@@ -10,7 +10,7 @@ from swapdae.competition.fold_rows import Folds, partition
 from swapdae.competition.folds import draw_folds
 from swapdae.competition.metrics import METRICS
 from swapdae.modelling.cross_fit import FoldView, Problem, cross_fit, fold_values
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import FoldFeatures, RowNumbers
 from toy_problem import ToyFeatures, toy_problem
 
 Array = NDArray[Any]
@@ -23,7 +23,7 @@ class Nearest:
         self.x = np.concatenate(view.dense(), axis=1)
         self.known, self.y = self.x[view.train], view.y
 
-    def predict(self, rows: RowNumbers) -> Array:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
         distances = ((self.x[rows, None] - self.known) ** 2).sum(axis=2)
         return np.asarray(self.y[distances.argmin(axis=1)], dtype=np.float64)
 
@@ -39,7 +39,7 @@ class Recorder:
     def fit(self, view: FoldView) -> None:
         self.views.append(view)
 
-    def predict(self, rows: RowNumbers) -> Array:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
         self.predicted.extend(rows.tolist())
         return np.full((len(rows), self.width) if self.width else len(rows), float(self.number))
 
@@ -49,7 +49,7 @@ def test_a_memorizing_model_is_not_perfect() -> None:
     model = Nearest()
     model.fit(problem.view(0))
     train = problem.view(0).train
-    assert np.array_equal(model.predict(train), problem.y[train]), "it does memorize"
+    assert np.array_equal(model.predict(problem.view(0), train), problem.y[train]), "it does memorize"
     result = cross_fit(problem, lambda fold: Nearest())
     assert np.mean(result.oof == problem.y) == 0
     assert result.score < -0.5
@@ -106,7 +106,7 @@ def test_on_fold_may_stop_and_test_rows_may_be_left_out() -> None:
 
 def test_a_prediction_that_is_not_finite_names_the_head() -> None:
     class Diverged(Recorder):
-        def predict(self, rows: RowNumbers) -> Array:
+        def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
             return np.where(rows == rows[3], np.nan, 1.0)
 
     with pytest.raises(FloatingPointError, match=r"head 'wide', fold 0: 1 of 100 predictions"):

@@ -118,7 +118,7 @@ def test_what_transformers_do_wrong_is_one_line(tmp_path: Path, table: Table, li
         f"def transformers(): return {listed}\n",
     )
     with pytest.raises(UserError) as caught:
-        found.fitted(table.train, np.arange(200), table.y[:200], np.arange(200, 300))
+        found.fit(table.train, np.arange(200), table.y[:200]).columns(table.train)
     assert said in str(caught.value) and str(found.file) in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -132,7 +132,7 @@ def test_sparse_text_and_named_outputs_stand_side_by_side(tmp_path: Path, table:
         "    return [make_column_transformer((OneHotEncoder(), ['c0'])), named]\n",
     )
     rows = np.arange(0, 300, 2)
-    made = found.fitted(table.train, rows, table.y[rows], np.arange(1, 300, 2))
+    made = found.fit(table.train, rows, table.y[rows]).columns(table.train)
     assert list(made.columns) == ["own0_0", "own0_1", "own1_c1", "own1_x0"]
     assert made["own0_0"].tolist() == (table.train["c0"] == "a").astype(float).tolist()
     assert made["own1_c1"].tolist() == table.train["c1"].tolist()

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from swapdae.base.errors import UserError
 from swapdae.base.models import StrictModel
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import FoldFeatures, RowNumbers
 from swapdae.modelling.head import Head, Trial
 from swapdae.modelling.tuning import TrialResult, TuneResult, importances, tune
 from toy_problem import toy_problem
@@ -40,7 +40,7 @@ class Biased:
         self.before(view, self.params)
         self.mean = view.y.mean()
 
-    def predict(self, rows: RowNumbers) -> Array:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
         return np.full(len(rows), self.mean + self.params.offset)
 
 

@@ -19,6 +19,7 @@ from swapdae.heads import HEADS
 from swapdae.modelling import encodings
 from swapdae.modelling.cross_fit import CrossFit, Problem, cross_fit
 from swapdae.modelling.features import FeatureSet, JoinedFeatures
+from swapdae.modelling.fitted_view import Fit, JsonView
 from swapdae.modelling.own_features import read_own_features
 from swapdae.modelling.views import VIEWS, MadeFeatures, Source, View, make_view
 
@@ -237,11 +238,17 @@ def test_own_transformers_cross_fit_their_training_rows(tmp_path: Path) -> None:
 def test_a_view_is_added_by_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From outside: rank of a number among all rows."""
 
-    def make(source: Source) -> FeatureSet:
-        ranks = source.frame[["x0"]].rank().rename(columns={"x0": "rank_x0"})
-        return MadeFeatures(lambda k: ranks, source.label_free)
+    class Ranks(JsonView):
+        known: tuple[float, ...]
 
-    monkeypatch.setitem(VIEWS, "rank", View("ranks", make))
+        def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+            return pd.DataFrame({"rank_x0": np.searchsorted(self.known, frame["x0"]) + 1.0}, frame.index)
+
+    def make(source: Source) -> FeatureSet:
+        ranks = Ranks(known=tuple(np.sort(source.frame["x0"])))
+        return MadeFeatures(source.frame, lambda k: Fit(ranks), source.label_free)
+
+    monkeypatch.setitem(VIEWS, "rank", View("ranks", make, Ranks.load))
     features = make_view("rank", source(tmp_path))
     assert features.shared and features.native(2).names == ("rank_x0",)
     assert HeadConfig(kind="ridge", features=("raw", "rank")).features == ("raw", "rank")

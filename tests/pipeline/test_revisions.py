@@ -9,7 +9,7 @@ import golden
 from swapdae.pipeline.revisions import REVISIONS
 from swapdae.pipeline.stages import KINDS
 
-WITHOUT_NUMBERS = {"score", "submit", "report"}  # a host's answer, and a page
+WITHOUT_NUMBERS = {"models", "score", "submit", "report"}  # copies, a host's answer, a page
 # A network's rounding grows from step to step, a penalty may be the next of the grid; the rest agrees to a thousandth.
 # A network's rounding grows from step to step, a penalty may be the next of the grid; the rest agrees to a thousandth.
 LOOSE = {"mlp": 0.02, "penalty": 1.0}

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -47,6 +48,19 @@ def write_text(file: Path, text: str) -> None:
     """Write UTF-8 text in one step, see `written_aside`."""
     with written_aside(file) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def write_json(file: Path, values: Any) -> None:
+    """Write JSON values in one step. Numbers print back to the same value; one that is not finite is a ValueError."""
+    write_text(file, json.dumps(values, allow_nan=False) + "\n")
+
+
+def read_json(file: Path) -> Any:
+    """The values of a JSON file that we wrote. Raises UserError for one that is gone or is not as it was written."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); make it again") from None
 
 
 def write_bytes(file: Path, content: bytes) -> None:

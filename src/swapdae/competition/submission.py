@@ -22,19 +22,26 @@ def make_submission(table: Table, test_prediction: Array, competition: Competiti
     of it, (n_test,) class numbers. A sample of one column takes labels for multiclass and for a metric of labels (whole
     numbers for regression), and the k likeliest labels, in one text, for a metric of ranks.
     """
-    names = prediction_columns(table.sample, table.classes, "the sample submission")
     id_ = table.sample.columns[0]
-    prediction = test_prediction[pd.Index(table.test_ids).get_indexer(pd.Index(table.sample[id_]))]
-    metric, classes = competition.metric_of, np.array(table.classes)
+    order = pd.Index(table.test_ids).get_indexer(pd.Index(table.sample[id_]))
+    return shaped_as(table.sample, test_prediction[order], table.classes, competition)
+
+
+def shaped_as(
+    sample: pd.DataFrame, prediction: Array, labels: tuple[str, ...], competition: Competition
+) -> pd.DataFrame:
+    """Predictions in the order of `sample`'s rows under its columns, whose first is the id; see make_submission."""
+    names, id_ = prediction_columns(sample, labels, "the sample submission"), sample.columns[0]
+    metric, classes = competition.metric_of, np.array(labels)
     if metric.wants == "ranks":
         prediction = np.array([" ".join(row) for row in classes[ranks_of(prediction, metric.k)]])
-    elif _takes_labels(table.sample, competition):
+    elif _takes_labels(sample, competition):
         prediction = classes[labels_of(prediction, whole=False)]
     elif metric.takes_labels and competition.task == "regression":
         prediction = labels_of(prediction, whole=True)
     columns = dict(zip(names, prediction.reshape(len(prediction), -1).T, strict=True))
-    frame = pd.DataFrame({id_: table.sample[id_], **columns})
-    return frame[table.sample.columns]
+    frame = pd.DataFrame({id_: sample[id_], **columns})
+    return frame[sample.columns]
 
 
 def takes_probabilities(sample: pd.DataFrame, competition: Competition) -> bool:

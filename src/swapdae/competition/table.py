@@ -15,8 +15,9 @@ from swapdae.competition.config import Columns, Competition, Task
 from swapdae.competition.csv_file import cell_error, ids_of
 from swapdae.competition.fold_columns import fold_by, no_features
 from swapdae.competition.kinds import is_free_text, kinds_of, missing_numbers, numbers_of
-from swapdae.competition.made_columns import made_columns
+from swapdae.competition.made_columns import MadeColumns
 from swapdae.competition.metric_checks import check_sample, check_target
+from swapdae.competition.row_reader import RowReader, finite, same_columns
 from swapdae.competition.table_file import read_cells
 from swapdae.competition.weights import weights_of
 
@@ -32,7 +33,8 @@ class Table:
     sample: the sample submission, whose ids are those of test in any order; its first column is the id.
     fold_by: what folds are drawn by, (n_train,) by name, see fold_by in fold_columns.
     weights: (n_train,) >= 0, where the competition weighs its rows.
-    kinds: of the columns as the files have them; of dates and texts, `numerical` holds what is made of them.
+    kinds: of the columns as the files have them; of dates and texts, `numerical` holds what is made of them. reader: of
+    other rows of the same columns.
     """
 
     train: pd.DataFrame
@@ -47,6 +49,7 @@ class Table:
     fold_by: Mapping[str, Array] = field(default_factory=dict)
     weights: Array | None = None
     kinds: Columns = field(default_factory=Columns)
+    reader: RowReader | None = None
 
     @property
     def n_train(self) -> int:
@@ -111,6 +114,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
     weights = None if named.weight is None else weights_of(train, named.weight, train_file)
     left_out = [*named.drop, *competition.others, *dropped, *([] if named.weight is None else [named.weight])]
     train, test = (cells.drop(columns=left_out, errors="ignore") for cells in (train, test))
+    header = tuple(map(str, sample.columns))
     sample = sample.drop(columns=list(competition.others))
     frames = dict(zip(files, (train, test, sample), strict=True))
     _check_header(frames, competition)
@@ -118,16 +122,23 @@ def read_table(competition: Competition, directory: Path) -> Table:
 
     y, classes = _target(train[target], competition.task, train_file)
     kinds = kinds_of(train.drop(columns=[id_, target]), test.drop(columns=id_), competition, train_file)
-    made = made_columns(train, test, kinds, (train_file, test_file))
+    reader = RowReader(
+        id=id_,
+        targets=(target, *competition.others),
+        ignored=tuple(left_out),
+        sample=header,
+        kinds=kinds,
+        made=MadeColumns.fit(train, test, kinds, (train_file, test_file)),
+    )
     sample[id_] = ids_of(sample[id_])
     _check_sample(sample, competition.task, classes, sample_file)
     check_target(competition.metric_of, train[target], y, classes, train_file)
     check_sample(competition.metric_of, sample, sample_file)
     table = Table(
-        train=pd.concat([_features(train, kinds, train_file), made[0]], axis=1),
-        test=pd.concat([_features(test, kinds, test_file), made[1]], axis=1),
+        train=reader.features(train, train_file),
+        test=reader.features(test, test_file),
         categorical=kinds.categorical,
-        numerical=(*kinds.numerical, *made[0].columns),
+        numerical=(*kinds.numerical, *reader.made.names),
         train_ids=ids_of(train[id_]),
         test_ids=ids_of(test[id_]),
         y=y,
@@ -136,6 +147,7 @@ def read_table(competition: Competition, directory: Path) -> Table:
         fold_by=by,
         weights=weights,
         kinds=kinds,
+        reader=reader,
     )
     if len(table.constant) == len(table.train.columns):
         raise UserError(f"{train_file}: every feature is constant, nothing to learn from; fetch the file again")
@@ -154,7 +166,7 @@ def _check_header(frames: dict[Path, pd.DataFrame], competition: Competition) ->
     if target in test:
         raise UserError(f"{test_file}: holds the target '{target}'; take that column out")
     features = set(train.columns) - {id_, target}
-    _same_columns(features, set(test.columns) - {id_}, test_file, f"compared with {train_file.name}")
+    same_columns(features, set(test.columns) - {id_}, test_file, f"compared with {train_file.name}")
     if not features:
         raise UserError(f"{train_file}: no columns besides id and target, so nothing to learn from")
 
@@ -177,12 +189,6 @@ def _check_named(train: pd.DataFrame, test: pd.DataFrame, named: Columns, file: 
     for name, kind in named.kinds.items():
         if name not in train and (kind != "drop" or name not in test):
             raise UserError(f"{file}: no column '{name}'; mend its name in {kind} under [columns] of competition.toml")
-
-
-def _same_columns(expected: set[str], found: set[str], file: Path, against: str) -> None:
-    lists = (("missing", expected - found), ("extra", found - expected))
-    if parts := [f"{word} columns {', '.join(sorted(names))}" for word, names in lists if names]:
-        raise UserError(f"{file}: {'; '.join(parts)}, {against}; make the two agree")
 
 
 def _check_ids(frames: dict[Path, pd.DataFrame], id_: str) -> None:
@@ -234,27 +240,12 @@ def prediction_columns(sample: pd.DataFrame, classes: tuple[str, ...], where: st
 # >>> Cells to values
 
 
-def _finite(cells: pd.Series, file: Path) -> "pd.Series[float]":
-    numbers, wrong = numbers_of(cells)
-    if wrong.any():
-        advice = "mend it, or the column's kind in competition.toml"
-        raise cell_error(file, cells, wrong, f"is not a number as 1234.5; {advice}")
-    if (endless := numbers.abs() == np.inf).any():
-        raise cell_error(file, cells, endless, "is infinite; leave the cell empty or mend it")
-    return numbers
-
-
-def _features(cells: pd.DataFrame, kinds: Columns, file: Path) -> pd.DataFrame:
-    categorical = {column: cells[column].mask(cells[column] == "") for column in kinds.categorical}
-    return pd.DataFrame(categorical | {column: _finite(cells[column], file) for column in kinds.numerical})
-
-
 def _target(cells: pd.Series, task: Task, file: Path) -> tuple[Array, tuple[str, ...]]:
     """y and the class labels. Raises UserError if the target is missing, constant or unfit for the task."""
     missing = missing_numbers(cells) if task == "regression" else cells == ""
     if missing.any():
         raise cell_error(file, cells, missing, "is missing; every train row needs a target")
-    values = _finite(cells, file) if task == "regression" else cells
+    values = finite(cells, file) if task == "regression" else cells
     if values.nunique() == 1:
         raise UserError(f"{file}, column '{cells.name}': the target is '{cells.iloc[0]}' in every row")
     if task == "regression":

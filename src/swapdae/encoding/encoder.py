@@ -1,7 +1,8 @@
 """Encoder: a frame's rows as compact codes and scaled numbers, fitted without any label."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ class Encoder:
         self.seed = seed
 
     def fit(self, frame: pd.DataFrame) -> "Encoder":
-        self._ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
+        self._ordinal = _new_ordinal()
         n_levels: tuple[int, ...] = ()
         if self.categorical:
             self._ordinal.fit(self._categories(frame))
@@ -104,7 +105,11 @@ class Encoder:
         if len(self._scaled):
             self._scaler = self._new_scaler(len(frame)).fit(x[:, self._scaled])
             self._mean = np.nanmean(self._scaler.transform(x[:, self._scaled]), axis=0)
-        self.layout = Layout(
+        self.layout = self._layout(n_levels)
+        return self
+
+    def _layout(self, n_levels: tuple[int, ...]) -> Layout:
+        return Layout(
             n_levels=n_levels,
             n_indicators=len(self._indicated),
             n_numbers=len(self._scaled),
@@ -112,7 +117,6 @@ class Encoder:
             indicators=tuple(self.numerical[j] for j in self._indicated),
             numbers=tuple(self.numerical[j] for j in self._scaled),
         )
-        return self
 
     def _new_scaler(self, n_rows: int) -> "StandardScaler | QuantileTransformer":
         if self.scale == "rank_gauss":
@@ -148,6 +152,45 @@ class Encoder:
                 centred = np.clip(centred, -CLIP, CLIP)
             x_num = np.nan_to_num(centred, nan=0.0).astype(np.float32)
         return Codes(x_cat, np.isnan(x[:, self._indicated]), x_num)
+
+    def state(self) -> dict[str, Any]:
+        """All that was fitted, as JSON values; see of_state. For levels of text, and not for scale "rank_gauss"."""
+        if self.scale == "rank_gauss":
+            raise ValueError("an encoder of ranks cannot be kept")
+        found = self._ordinal.categories_ if self.categorical else []
+        return {
+            "categorical": list(self.categorical),
+            "numerical": list(self.numerical),
+            "scale": self.scale,
+            "levels": [[None if pd.isna(level) else str(level) for level in levels] for levels in found],
+            "indicated": self._indicated.tolist(),
+            "scaled": self._scaled.tolist(),
+            "centre": self._scaler.mean_.tolist() if len(self._scaled) else [],
+            "deviation": self._scaler.scale_.tolist() if len(self._scaled) else [],
+            "mean": self._mean.tolist() if len(self._scaled) else [],
+        }
+
+    @staticmethod
+    def of_state(state: Mapping[str, Any]) -> "Encoder":
+        """The fitted encoder whose state this is."""
+        encoder = Encoder(tuple(state["categorical"]), tuple(state["numerical"]), state["scale"])
+        levels = [[np.nan if level is None else level for level in column] for column in state["levels"]]
+        if levels:
+            longest = max(map(len, levels))  # what scikit-learn finds in columns filled up is these levels
+            filled = [[*column, *[column[-1]] * (longest - len(column))] for column in levels]
+            encoder._ordinal = _new_ordinal().fit(np.array(filled, dtype=object).T)
+        encoder._indicated, encoder._scaled = (np.array(state[k], dtype=np.int64) for k in ("indicated", "scaled"))
+        if state["scaled"]:
+            scaler, encoder._mean = StandardScaler(), np.array(state["mean"])
+            scaler.mean_, scaler.scale_ = np.array(state["centre"]), np.array(state["deviation"])
+            scaler.n_features_in_ = len(state["scaled"])
+            encoder._scaler = scaler
+        encoder.layout = encoder._layout(tuple(map(len, levels)))
+        return encoder
+
+
+def _new_ordinal() -> OrdinalEncoder:
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
 
 
 def encode(

@@ -34,6 +34,8 @@ def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: 
     experiment = _on(experiment, machine)
     costs = Costs(experiment, size, machine)
     seconds = {"blend": costs.blend(len(experiment.heads)), "score": size.n_targets * costs.stage}
+    if experiment.keep_models:
+        seconds["models"] = 2 * size.n_targets * costs.stage
     left = 60 * minutes * (1 - RESERVE) - taken - costs.start - sum(seconds.values())
     heads = dict[str, HeadConfig]()
     first, *others = _in_order(experiment, costs)
@@ -162,7 +164,7 @@ def _steps(heads: dict[str, HeadConfig], first: str, seconds: dict[str, float]) 
         yield f"tune/{name}"
         yield f"heads/{name}"
     yield "blend"
-    yield from (step for step in ("worth", "activations") if step in seconds)
+    yield from (step for step in ("models", "worth", "activations") if step in seconds)
     yield "score"
 
 

@@ -101,6 +101,7 @@ class Experiment(StrictModel):
     dae: DaeConfig = DaeConfig()
     activations: ActivationsConfig = ActivationsConfig()
     heads: dict[Name, HeadConfig] = Field(min_length=1)
+    keep_models: bool = True  # what `swapdae predict` needs
 
     @model_validator(mode="after")
     def _autoencoder_reads_what_it_may(self) -> Self:

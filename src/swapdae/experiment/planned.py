@@ -87,7 +87,7 @@ class Planned(StrictModel):
         return self.model_copy(update={**update, "changes": (*self.changes, why) if why else self.changes})
 
 
-LAST = ("blend", "score")  # steps that are never left out, beside the first head
+LAST = ("blend", "models", "score")  # steps that are never left out, beside the first head
 
 
 def asked_of(experiment: Experiment) -> str:

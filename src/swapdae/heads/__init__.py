@@ -1,4 +1,4 @@
-"""Heads by kind. A new head is a file with Params, make and, if it can be tuned, space, and a line in HEADS.
+"""Heads by kind. A new head is a file with Params, make and load (and, if it can be tuned, space), and a line in HEADS.
 
 A head's file imports its library where a model is fitted: whoever reads parameters loads no heavy library.
 """
@@ -13,11 +13,13 @@ from swapdae.heads import catboost, lightgbm, mlp, ridge, xgboost
 from swapdae.modelling.head import Head
 
 HEADS: dict[str, Head] = {
-    "ridge": Head("ridge", ridge.Params, ridge.make, instead=ridge.INSTEAD),
-    "lightgbm": Head("lightgbm", lightgbm.Params, lightgbm.make, lightgbm.space),
-    "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space, instead=xgboost.INSTEAD),
-    "catboost": Head("catboost", catboost.Params, catboost.make, catboost.space, instead=catboost.INSTEAD),
-    "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space, uses_device=True),
+    "ridge": Head("ridge", ridge.Params, ridge.make, load=ridge.load, instead=ridge.INSTEAD),
+    "lightgbm": Head("lightgbm", lightgbm.Params, lightgbm.make, lightgbm.space, lightgbm.load),
+    "xgboost": Head("xgboost", xgboost.Params, xgboost.make, xgboost.space, xgboost.load, instead=xgboost.INSTEAD),
+    "catboost": Head(
+        "catboost", catboost.Params, catboost.make, catboost.space, catboost.load, instead=catboost.INSTEAD
+    ),
+    "mlp": Head("mlp", mlp.Params, mlp.make, mlp.space, mlp.load, uses_device=True),
 }
 
 

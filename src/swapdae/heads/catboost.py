@@ -1,6 +1,7 @@
 """CatBoost on the native features, categories as such, stopped early on the fold's stop rows."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,11 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from swapdae.base.device import DeviceName
+from swapdae.base.files import read_json, write_json
 from swapdae.base.signals import DeferredSignals
 from swapdae.competition.metric import Loss
 from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Native, RowNumbers
+from swapdae.modelling.features import FoldFeatures, Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 if TYPE_CHECKING:
@@ -93,7 +96,7 @@ class CatBoostModel:
     def fit(self, view: FoldView) -> None:
         from catboost import CatBoost
 
-        self._native, self._task, params = view.native(), view.task, self._params
+        native, self._task, params = view.native(), view.task, self._params
         self._is_log = view.loss in LOGARITHMS
         self._scale = float(view.y.mean()) if self._is_log else 1.0
         fit, stop = view.split
@@ -101,7 +104,7 @@ class CatBoostModel:
             **objective(view),
             **params.model_dump(exclude={"iterations", "od_wait", "monotone", "native", "refit"}),
             **params.native,
-            **({"monotone_constraints": list(params.signs(self._native))} if params.monotone else {}),
+            **({"monotone_constraints": list(params.signs(native))} if params.monotone else {}),
             "bootstrap_type": "Bernoulli",
             "random_seed": self._seed,
             "thread_count": -1,  # all cores
@@ -111,7 +114,7 @@ class CatBoostModel:
         y = view.y / self._scale if self._is_log else view.y
 
         def rows(part: NDArray[Any]) -> "Pool":
-            return _pool(self._native, view.train[part], y[part], view.weights_at(part))
+            return _pool(native, view.train[part], y[part], view.weights_at(part))
 
         with in_one_line("catboost", params), DeferredSignals() as signals:
             callbacks = [_UntilSignal(signals)]
@@ -122,16 +125,31 @@ class CatBoostModel:
                 self._model = CatBoost({**options, "iterations": n_rounds})
                 self._model.fit(rows(np.arange(len(view.train))), callbacks=callbacks)
 
-    def predict(self, rows: RowNumbers) -> NDArray[Any]:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> NDArray[Any]:
         kind = "Probability" if self._task != "regression" else "Exponent" if self._is_log else "RawFormulaVal"
-        prediction = np.asarray(self._model.predict(_pool(self._native, rows), prediction_type=kind))
+        prediction = np.asarray(self._model.predict(_pool(features.native(), rows), prediction_type=kind))
         if self._is_log:
             return prediction * self._scale
         return prediction[:, 1] if self._task == "binary" else prediction
 
+    def save(self, folder: Path) -> None:
+        """model.cbm, CatBoost's own format, and how its output is read, in reading.json."""
+        self._model.save_model(str(folder / "model.cbm"))
+        write_json(folder / "reading.json", {"task": self._task, "is_log": self._is_log, "scale": self._scale})
+
 
 def make(params: Params, seed: int) -> CatBoostModel:
     return CatBoostModel(params, seed)
+
+
+def load(folder: Path, device: DeviceName) -> CatBoostModel:
+    """What `save` wrote, for prediction."""
+    from catboost import CatBoost
+
+    model, reading = CatBoostModel(Params(), 0), read_json(folder / "reading.json")
+    model._task, model._is_log, model._scale = reading["task"], reading["is_log"], reading["scale"]
+    model._model = CatBoost().load_model(str(folder / "model.cbm"))
+    return model
 
 
 def space(trial: Trial, start: Params) -> Params:

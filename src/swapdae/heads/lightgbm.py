@@ -1,16 +1,18 @@
 """LightGBM on the native features, categories as such, stopped early on the fold's stop rows."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from swapdae.base.device import DeviceName
 from swapdae.base.errors import UserError
 from swapdae.base.signals import DeferredSignals
 from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Native, RowNumbers
+from swapdae.modelling.features import FoldFeatures, Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 WIDE = 256  # columns from which building histograms column by column is the faster
@@ -102,7 +104,7 @@ class LightGBMModel:
             if self._params.refit:
                 self._rounds = self._params.rounds_of_all(self._rounds, view)
                 self._booster = train(rows(np.arange(len(view.train))), self._rounds)
-        self._native = native
+        self._names = native.names
 
     def _native_options(self, native: Native) -> dict[str, Any]:
         """LightGBM passes over unknown parameters in silence, and takes many under several names, so both are looked up
@@ -121,17 +123,31 @@ class LightGBMModel:
         signs = {"monotone_constraints": list(params.signs(native))} if params.monotone else {}
         return {**params.native, **signs}
 
-    def predict(self, rows: RowNumbers) -> NDArray[Any]:
-        return np.asarray(self._booster.predict(self._native.table(rows), num_iteration=self._rounds))
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> NDArray[Any]:
+        return np.asarray(self._booster.predict(features.native().table(rows), num_iteration=self._rounds))
+
+    def save(self, folder: Path) -> None:
+        """model.txt, LightGBM's own text, up to the best round."""
+        self._booster.save_model(folder / "model.txt", num_iteration=self._rounds)
 
     def gain(self) -> dict[str, float]:
         """The total gain of the splits on each column, up to the best round."""
         gain = self._booster.feature_importance("gain", iteration=self._rounds)
-        return dict(zip(self._native.names, gain.tolist(), strict=True))
+        return dict(zip(self._names, gain.tolist(), strict=True))
 
 
 def make(params: Params, seed: int) -> LightGBMModel:
     return LightGBMModel(params, seed)
+
+
+def load(folder: Path, device: DeviceName) -> LightGBMModel:
+    """What `save` wrote, for prediction."""
+    import lightgbm as lgb
+
+    model = LightGBMModel(Params(), 0)
+    model._booster = lgb.Booster(model_file=folder / "model.txt")
+    model._rounds, model._names = model._booster.current_iteration(), tuple(model._booster.feature_name())
+    return model
 
 
 def space(trial: Trial, start: Params) -> Params:

@@ -1,10 +1,13 @@
 """A multilayer perceptron on the dense features, several members in one network, stopped early on the stop rows."""
 
+from pathlib import Path
+
 from pydantic import Field
 
+from swapdae.base.device import DeviceName
 from swapdae.base.models import StrictModel
 from swapdae.modelling.cross_fit import Array, FoldView
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import FoldFeatures, RowNumbers
 from swapdae.modelling.head import Trial
 
 
@@ -42,12 +45,26 @@ class MLPModel:
             view.dense(), fit, stop, objective, config, seed=self._seed, device=device, weights=weights
         )
 
-    def predict(self, rows: RowNumbers) -> Array:
-        return self._fitted.predict(rows)
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
+        return self._fitted.predict(features.dense(), rows)
+
+    def save(self, folder: Path) -> None:
+        """model.safetensors, weights and scaling, and model.json, sizes and how the output is read."""
+        self._fitted.save(folder)
 
 
 def make(params: Params, seed: int) -> MLPModel:
     return MLPModel(params, seed)
+
+
+def load(folder: Path, device: DeviceName) -> MLPModel:
+    """What `save` wrote, for prediction."""
+    from swapdae.base.device import resolve_device
+    from swapdae.heads.mlp_network import load_mlp
+
+    model = MLPModel(Params(), 0)
+    model._fitted = load_mlp(folder, resolve_device(device))
+    return model
 
 
 def space(trial: Trial, start: Params) -> Params:

@@ -8,15 +8,18 @@ ICLR 2025), but the first product is shared by all members: on thousands of feat
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from swapdae.base.device import Device
+from swapdae.base.files import read_json, write_bytes, write_json
 from swapdae.base.random import seeded
 from swapdae.heads.objective import Objective
 
@@ -91,23 +94,6 @@ class MLP(nn.Module):
         return torch.einsum("bmd,mdo->bmo", x, self.out_weight.to(x.dtype)) + self.out_bias
 
 
-class FittedMLP:
-    """A trained network, and what reads its inputs, part by part."""
-
-    def __init__(
-        self, model: nn.Module, read: Callable[[Array], Iterator[Tensor]], objective: Objective, device: Device
-    ) -> None:
-        self._model, self._read, self._objective, self._device = model.eval(), read, objective, device
-
-    def predict(self, rows: Array) -> Array:
-        """(n,) for regression and binary, (n, n_classes) for multiclass: the mean over members."""
-        parts = []
-        with torch.inference_mode(), self._device.autocast():
-            for x in self._read(rows):
-                parts.append(self._objective.prediction(self._model(x).float()))
-        return self._device.to_host(torch.cat(parts).double())
-
-
 @dataclass(frozen=True)
 class Scaling:
     """Standardization by the rows that were fitted on: mean and deviation, float32 (d,)."""
@@ -126,6 +112,48 @@ class Scaling:
             mean, n = mean + gap * share, n + len(x)
         deviation = (squares / n).sqrt().clamp(min=LEAST_DEVIATION)
         return Scaling(mean.float(), deviation.float())
+
+
+@dataclass(frozen=True)
+class FittedMLP:
+    """A trained network of these sizes, and what stands before and behind it."""
+
+    model: nn.Module
+    config: MLPConfig
+    scaling: Scaling
+    objective: Objective
+    device: Device
+
+    def predict(self, blocks: tuple[Array, ...], rows: Array) -> Array:
+        """(n,) for regression and binary, (n, n_classes) for multiclass: the mean over members."""
+        parts = []
+        with torch.inference_mode(), self.device.autocast():
+            for x in _standardized(blocks, rows, self.scaling, self.device):
+                parts.append(self.objective.prediction(self.model(x).float()))
+        return self.device.to_host(torch.cat(parts).double())
+
+    def save(self, folder: Path) -> None:
+        """See load_mlp."""
+        tensors = {f"model.{name}": tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        tensors |= {"mean": self.scaling.mean, "deviation": self.scaling.deviation}
+        write_bytes(folder / "model.safetensors", save(tensors))
+        write_json(folder / "model.json", {"config": asdict(self.config), "objective": asdict(self.objective)})
+
+
+def load_mlp(folder: Path, device: Device) -> FittedMLP:
+    """What was saved there, on the device."""
+    tensors, told = load_file(folder / "model.safetensors"), read_json(folder / "model.json")
+    scaling = Scaling(tensors.pop("mean").to(device.device), tensors.pop("deviation").to(device.device))
+    config, objective = MLPConfig(**told["config"]), Objective(**told["objective"])
+    model = MLP(len(scaling.mean), objective.d_out, config)
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in tensors.items()})
+    return FittedMLP(model.to(device.device).eval(), config, scaling, objective, device)
+
+
+def _standardized(blocks: tuple[Array, ...], rows: Array, scaling: Scaling, device: Device) -> Iterator[Tensor]:
+    """In the type of the device's matrix products."""
+    for x in _read(blocks, rows, device.device):
+        yield x.sub_(scaling.mean).div_(scaling.deviation).to(device.dtype)
 
 
 def _read(blocks: tuple[Array, ...], rows: Array, device: torch.device) -> Iterator[Tensor]:
@@ -150,17 +178,12 @@ def fit_mlp(
     its own loss. weights: of the rows of both."""
     scaling = Scaling.of(_read(blocks, fit[0], device.device))
 
-    def read(rows: Array) -> Iterator[Tensor]:
-        """Standardized, in the type of the device's matrix products."""
-        for x in _read(blocks, rows, device.device):
-            yield x.sub_(scaling.mean).div_(scaling.deviation).to(device.dtype)
-
     with seeded(seed, device):
         model = MLP(len(scaling.mean), objective.d_out, config).to(device.device)
-        x, held = (torch.cat(list(read(rows))) for rows, _ in (fit, stop))
+        x, held = (torch.cat(list(_standardized(blocks, rows, scaling, device))) for rows, _ in (fit, stop))
         y, y_held = (objective.target(part[1], device.device) for part in (fit, stop))
         _train(model, (x, y), (held, y_held), objective, config, device, weights)
-    return FittedMLP(model, read, objective, device)
+    return FittedMLP(model.eval(), config, scaling, objective, device)
 
 
 def _train(

@@ -5,17 +5,22 @@ quantile, its predictions are shifted by that quantile of the training residuals
 logarithms (see Problem.moments), they are scaled to the training targets' mean.
 """
 
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from swapdae.base.device import DeviceName
+from swapdae.base.files import read_json, write_json
 from swapdae.base.models import StrictModel
+from swapdae.competition.config import Task
 from swapdae.competition.metric import Loss
 from swapdae.modelling import moments
 from swapdae.modelling.cross_fit import TO_LOG, FoldView
-from swapdae.modelling.features import RowNumbers
+from swapdae.modelling.features import FoldFeatures, RowNumbers
 
 INSTEAD: dict[Loss, str] = {
     "absolute": "squared error",
@@ -34,6 +39,20 @@ class Params(StrictModel):
     alpha: float | None = Field(None, gt=0)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """From the linear function to a prediction. low, high: of the training targets' logarithms, outside which none is
+    believed. least: what is predicted at least, where logarithms are fitted."""
+
+    task: Task
+    loss: Loss
+    shift: float = 0.0
+    factor: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+    least: float = 0.0
+
+
 class RidgeModel:
     """One fold's ridge."""
 
@@ -41,35 +60,52 @@ class RidgeModel:
         self._params = params
 
     def fit(self, view: FoldView) -> None:
-        self._view = view
-        self._solution = view.ridge(self._params.alpha)
-        self._shift, self._factor = 0.0, 1.0
+        self._solution, y = view.ridge(self._params.alpha), view.y
+        self._reading = Reading(view.task, view.loss)
         if view.loss == "quantile":
-            self._shift = float(np.quantile(view.y - self._of_regression(view.train), view.level))
+            shift = float(np.quantile(y - self._of_regression(view, view.train), view.level))
+            self._reading = replace(self._reading, shift=shift)
         if view.loss in FROM_LOG:
-            self._factor = float(view.y.mean() / self._of_regression(view.train).mean())
+            low, high = TO_LOG[view.loss](np.array([y.min(), y.max()])).tolist()
+            self._reading = replace(self._reading, low=low, high=high, least=float(LEAST_SHARE * y.mean()))
+            factor = float(y.mean() / self._of_regression(view, view.train).mean())
+            self._reading = replace(self._reading, factor=factor)
 
-    def predict(self, rows: RowNumbers) -> NDArray[Any]:
-        if self._view.task == "regression":
-            return self._of_regression(rows)
-        prediction: NDArray[Any] = moments.predict(self._view.dense(), rows, self._solution)[0]
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> NDArray[Any]:
+        if self._reading.task == "regression":
+            return self._of_regression(features, rows)
+        prediction: NDArray[Any] = moments.predict(features.dense(), rows, self._solution)[0]
         clipped: NDArray[Any] = np.clip(prediction, 0, 1)
-        if self._view.task == "binary":
+        if self._reading.task == "binary":
             return clipped[:, 0]
         clipped += 1e-9  # a row whose classes were all clipped to 0 is undecided
         normalised: NDArray[Any] = clipped / clipped.sum(axis=1, keepdims=True)
         return normalised
 
-    def _of_regression(self, rows: RowNumbers) -> NDArray[Any]:
-        prediction: NDArray[Any] = moments.predict(self._view.dense(), rows, self._solution)[0][:, 0]
-        if self._view.loss not in FROM_LOG:
-            return prediction + self._shift if self._shift else prediction
-        y = self._view.y  # no logarithm outside those of the training targets is believed
-        back = FROM_LOG[self._view.loss](np.clip(prediction, *TO_LOG[self._view.loss](np.array([y.min(), y.max()]))))
-        least: NDArray[Any] = np.maximum(back * self._factor, LEAST_SHARE * y.mean())
+    def _of_regression(self, features: FoldFeatures, rows: RowNumbers) -> NDArray[Any]:
+        reading = self._reading
+        prediction: NDArray[Any] = moments.predict(features.dense(), rows, self._solution)[0][:, 0]
+        if reading.loss not in FROM_LOG:
+            return prediction + reading.shift if reading.shift else prediction
+        back = FROM_LOG[reading.loss](np.clip(prediction, reading.low, reading.high))
+        least: NDArray[Any] = np.maximum(back * reading.factor, reading.least)
         return least
+
+    def save(self, folder: Path) -> None:
+        """coef.npy and intercept.npy, of one penalty, and how their sum is read, in reading.json."""
+        for name, part in self._solution._asdict().items():
+            np.save(folder / f"{name}.npy", part)
+        write_json(folder / "reading.json", asdict(self._reading))
 
 
 def make(params: Params, seed: int) -> RidgeModel:
     """Ridge draws nothing, so the seed is not used."""
     return RidgeModel(params)
+
+
+def load(folder: Path, device: DeviceName) -> RidgeModel:
+    """What `save` wrote, for prediction."""
+    model = RidgeModel(Params())
+    parts = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in moments.Solution._fields}
+    model._solution, model._reading = moments.Solution(**parts), Reading(**read_json(folder / "reading.json"))
+    return model

@@ -1,18 +1,20 @@
 """XGBoost (hist) on the native features, categories as such, stopped early on the fold's stop rows."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from swapdae.base.device import DeviceName
 from swapdae.base.errors import UserError
 from swapdae.base.signals import DeferredSignals
 from swapdae.competition.metric import Loss
 from swapdae.heads.boosting import BoostingParams, in_one_line
 from swapdae.modelling.cross_fit import FoldView
-from swapdae.modelling.features import Native, RowNumbers
+from swapdae.modelling.features import FoldFeatures, Native, RowNumbers
 from swapdae.modelling.head import Trial
 
 
@@ -107,7 +109,6 @@ class XGBoostModel:
             if self._params.refit:
                 self._rounds = self._params.rounds_of_all(self._rounds, view)
                 self._booster = train(rows(np.arange(len(view.train))), self._rounds)
-        self._native = native
 
     def _native_options(self, native: Native) -> dict[str, Any]:
         """XGBoost only warns of unknown parameters, so it is asked first, on two rows. Raises UserError."""
@@ -125,15 +126,30 @@ class XGBoostModel:
         signs = {"monotone_constraints": str(params.signs(native))} if params.monotone else {}
         return {**params.native, **signs}
 
-    def predict(self, rows: RowNumbers) -> NDArray[Any]:
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> NDArray[Any]:
         import xgboost as xgb
 
-        x = xgb.DMatrix(self._native.table(rows), **_columns(self._native))
+        native = features.native()
+        x = xgb.DMatrix(native.table(rows), **_columns(native))
         return np.asarray(self._booster.predict(x, iteration_range=(0, self._rounds)))
+
+    def save(self, folder: Path) -> None:
+        """model.ubj, XGBoost's own binary JSON, up to the best round."""
+        self._booster[: self._rounds].save_model(folder / "model.ubj")
 
 
 def make(params: Params, seed: int) -> XGBoostModel:
     return XGBoostModel(params, seed)
+
+
+def load(folder: Path, device: DeviceName) -> XGBoostModel:
+    """What `save` wrote, for prediction."""
+    import xgboost as xgb
+
+    model = XGBoostModel(Params(), 0)
+    model._booster = xgb.Booster(model_file=folder / "model.ubj")
+    model._rounds = model._booster.num_boosted_rounds()
+    return model
 
 
 def space(trial: Trial, start: Params) -> Params:

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from swapdae.competition.metrics import Loss, Metric
 from swapdae.competition.stop_rows import draw, split
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.decision import decided
-from swapdae.modelling.features import FeatureSet, FloatArray, Native, RowNumbers
+from swapdae.modelling.features import FeatureSet, FloatArray, FoldFeatures, Native, RowNumbers
 from swapdae.modelling.moments import FoldMoments, Solution
 
 Array = NDArray[Any]
@@ -69,14 +70,27 @@ class FoldView:
         return split(self.y, self.task != "regression", rng, groups=self.groups, times=self.times, gap=self.gap)
 
 
-class Model(Protocol):
+class Predictor(Protocol):
+    """A fitted model."""
+
+    def predict(self, features: FoldFeatures, rows: RowNumbers) -> Array:
+        """Of rows of any features that are made as the fold's own were, whose FoldView gives them. (n,) for regression
+        and binary (probability of class 1), (n, n_classes) for multiclass."""
+
+
+class Model(Predictor, Protocol):
     """A head's model of one fold."""
 
     def fit(self, view: FoldView) -> None:
         """Fits on view.train."""
 
-    def predict(self, rows: RowNumbers) -> Array:
-        """(n,) for regression and binary (probability of class 1), (n, n_classes) for multiclass."""
+
+@runtime_checkable
+class Saved(Protocol):
+    """What a model offers that is to be kept, beside its kind's `load`."""
+
+    def save(self, folder: Path) -> None:
+        """Writes what prediction needs into an empty folder; nothing is pickled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,12 +209,13 @@ def cross_fit(
     name: str = "",
     with_test: bool = True,
     tune_rows: int | None = None,
+    keep: Callable[[int, Model], None] = lambda fit, model: None,
 ) -> CrossFit:
     """Fits a fresh model make(fold) per fold, each predicting the fold's held-out rows; those of Folds.of_test predict
     all test rows.
 
     on_fold: called with the fold and its score after each, of the plainest labels if the metric wants labels; may raise
-    to stop. name: the head's, for messages.
+    to stop. name: the head's, for messages. keep: called with each fit that predicts test rows, and its model.
     Raises FloatingPointError on a prediction that is not finite, ValueError on one of the wrong shape.
     """
     width = (problem.n_classes,) if problem.task == "multiclass" else ()
@@ -213,14 +228,15 @@ def cross_fit(
         model.fit(view)
         where = f"head '{name or type(model).__name__}', fold {fold}"
         if fold < problem.n_folds:
-            held_out = problem.metric.from_fit(model.predict(view.held_out))
+            held_out = problem.metric.from_fit(model.predict(view, view.held_out))
             prediction = _checked(held_out, (len(view.held_out), *width), where)
             oof[view.held_out] += prediction / problem.folds.repeats
             weights = None if problem.weights is None else problem.weights[view.held_out]
             scores.append(_fold_score(problem.metric, problem.y[view.held_out], prediction, weights))
         if test is not None and fold in tested:
-            of_test = problem.metric.from_fit(model.predict(view.test))
+            of_test = problem.metric.from_fit(model.predict(view, view.test))
             test += _checked(of_test, test.shape, where) / len(tested)
+            keep(fold, model)
         if on_fold is not None and fold < problem.n_folds:
             on_fold(fold, scores[-1])
     metric, labels, predicted = problem.metric, problem.folds.labels, problem.folds.predicted

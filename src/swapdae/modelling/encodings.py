@@ -1,9 +1,9 @@
-"""New columns of the table's own, each by a function that returns a frame of all rows, train then test.
+"""New columns of the table's own: each is fitted on rows, and then made of any.
 
 Who reads labels reads those of the rows that it is fitted on, and no others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeVar
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit
 from sklearn.preprocessing import TargetEncoder
 
+from swapdae.base.models import StrictModel
 from swapdae.encoding.pieces import edges_of, pieces
+from swapdae.modelling.fitted_view import Fit, JsonView
 
 Array = NDArray[Any]
-Pair = TypeVar("Pair")
+Chosen = TypeVar("Chosen")
 
 INNER_FOLDS = 5  # of a training part, for the target means of its own rows
 N_BINS = 16
@@ -56,67 +58,191 @@ class Labelled:
         return number
 
 
-def codes(columns: pd.DataFrame) -> pd.DataFrame:
-    """Levels as numbers from 0; a missing cell is a level. A number names a level and says nothing else."""
-    return columns.apply(lambda column: pd.factorize(column, use_na_sentinel=False)[0])
+class Vocabulary(StrictModel):
+    """The levels of columns, by name; None is a missing cell, which is a level, too."""
+
+    levels: dict[str, tuple[str | None, ...]]
+
+    @staticmethod
+    def of(columns: pd.DataFrame) -> "Vocabulary":
+        levels = {str(name): column.astype(object).unique() for name, column in columns.items()}
+        return Vocabulary(levels={name: tuple(None if pd.isna(v) else v for v in levels[name]) for name in levels})
+
+    def codes(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Levels as numbers from 0, -1 for one that is not known. A number names a level and says nothing else."""
+        found = {}
+        for name, levels in self.levels.items():
+            index = pd.Index([np.nan if level is None else level for level in levels], dtype=object)
+            found[name] = index.get_indexer(pd.Index(frame[name].astype(object)))
+        return pd.DataFrame(found, index=frame.index)
 
 
-def frequencies(levels: pd.DataFrame, rows: Array) -> pd.DataFrame:
+class LevelTable(StrictModel):
+    """A number for each level of a column, and one for levels that are not known."""
+
+    column: str
+    values: tuple[float, ...]
+    unseen: float
+
+    def of(self, levels: pd.DataFrame) -> Array:
+        values: Array = np.array([*self.values, self.unseen])[levels[self.column].to_numpy()]
+        return values
+
+
+class Cross(StrictModel):
+    """A pair of columns as one column of levels. n_levels: of b. known: pairs that there are, in their numbers' order,
+    each as a * n_levels + b."""
+
+    a: str
+    b: str
+    n_levels: int
+    known: tuple[int, ...]
+
+    @staticmethod
+    def of(levels: pd.DataFrame, a: str, b: str) -> "Cross":
+        every = Cross(a=a, b=b, n_levels=int(levels[b].max()) + 1, known=())
+        return every.model_copy(update={"known": tuple(pd.unique(every.pairs(levels)).tolist())})
+
+    def pairs(self, levels: pd.DataFrame) -> Array:
+        """(n,), -1 where either level is not known."""
+        a, b = levels[self.a].to_numpy(), levels[self.b].to_numpy()
+        return np.where((a < 0) | (b < 0), -1, a * self.n_levels + b)
+
+    def codes(self, levels: pd.DataFrame) -> Array:
+        """(n,) numbers from 0, -1 for a pair that is not known."""
+        return np.asarray(pd.Index(self.known).get_indexer(pd.Index(self.pairs(levels))))
+
+
+class CategoryTables(JsonView):
+    """Numbers by level: of the columns of a vocabulary, or of pairs of them where there are any. By made name."""
+
+    vocabulary: Vocabulary
+    crosses: dict[str, Cross] = {}
+    tables: dict[str, LevelTable]
+
+    def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        levels = self.vocabulary.codes(frame)
+        if self.crosses:
+            levels = crossed(levels, self.crosses)
+        return pd.DataFrame({name: table.of(levels) for name, table in self.tables.items()}, index=frame.index)
+
+
+def crossed(levels: pd.DataFrame, crosses: Mapping[str, Cross]) -> pd.DataFrame:
+    """Pairs of columns as columns."""
+    return pd.DataFrame({name: cross.codes(levels) for name, cross in crosses.items()}, index=levels.index)
+
+
+def frequencies(levels: pd.DataFrame, rows: Array) -> dict[str, LevelTable]:
     """Of each level its share of `rows`, as log(1 + count): shares of rare levels keep their distance."""
-    counted = {}
+    made = {}
     for name in levels:
         count = np.bincount(levels[name].to_numpy()[rows], minlength=levels[name].max() + 1)
-        counted[f"freq_{name}"] = np.log1p(count[levels[name]])
-    return pd.DataFrame(counted)
+        made[f"freq_{name}"] = LevelTable(column=str(name), values=tuple(np.log1p(count).tolist()), unseen=0.0)
+    return made
 
 
-def target_means(levels: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
-    """Of each level its smoothed mean target by scikit-learn's TargetEncoder. The labelled rows' own are cross-fitted
-    within: each is encoded without its own target and its inner fold's. All other rows are encoded by the encoder that
-    was fitted on the labelled rows. A level that was not seen gets the overall mean: within, too, for an inner fold's
-    own mean would tell of the targets that are left out, being low where these are high."""
-    inner, n = labelled.inner_folds(), len(levels)
-    made: dict[str, Array] = {}
-    others = np.setdiff1d(np.arange(n), labelled.rows)
+def target_means(levels: pd.DataFrame, labelled: Labelled) -> tuple[dict[str, LevelTable], pd.DataFrame]:
+    """Of each level its smoothed mean target by scikit-learn's TargetEncoder, fitted on the labelled rows; and what
+    these rows themselves get. They are cross-fitted within: each is encoded without its own target and its inner
+    fold's. A level that was not seen gets the overall mean: within, too, for an inner fold's own mean would tell of the
+    targets that are left out, being low where these are high."""
+    inner, sizes = labelled.inner_folds(), levels.max().to_numpy() + 1
+    every = np.minimum(np.arange(sizes.max())[:, None], sizes - 1)  # each level of each column
+    made: dict[str, LevelTable] = {}
+    trained: dict[str, Array] = {}
     for target, suffix in zip(labelled.targets.T, labelled.names, strict=True):
         # Of classes, too: one against the others as 0 and 1.
         encoder = TargetEncoder(target_type="continuous", cv=PredefinedSplit(inner))
-        values = np.empty((n, levels.shape[1]))
         shift = np.array([target.mean() - target[inner != k].mean() for k in range(inner.max() + 1)])
-        values[labelled.rows] = encoder.fit_transform(levels.to_numpy()[labelled.rows], target) + shift[inner, None]
-        if len(others):
-            values[others] = encoder.transform(levels.to_numpy()[others])
-        made |= {f"te_{name}{suffix}": values[:, j] for j, name in enumerate(levels)}
-    return pd.DataFrame(made)
+        values = encoder.fit_transform(levels.to_numpy()[labelled.rows], target) + shift[inner, None]
+        of_level, mean = encoder.transform(every), float(encoder.target_mean_)
+        for j, (name, size) in enumerate(zip(levels, sizes, strict=True)):
+            made_name, table = f"te_{name}{suffix}", tuple(of_level[:size, j].tolist())
+            made[made_name] = LevelTable(column=str(name), values=table, unseen=mean)
+            trained[made_name] = values[:, j]
+    return made, pd.DataFrame(trained, index=labelled.rows)
 
 
-def quantile_bins(numbers: pd.DataFrame, rows: Array) -> pd.DataFrame:
-    """Bins of equal counts of `rows`, as text, so that they are categories; a missing number has none."""
-    return pd.DataFrame({f"bin_{name}": _bins(numbers[name], rows) for name in numbers})
+def frequency_view(columns: pd.DataFrame, rows: Array) -> CategoryTables:
+    """Categories by their frequency in `rows`."""
+    vocabulary = Vocabulary.of(columns)
+    return CategoryTables(vocabulary=vocabulary, tables=frequencies(vocabulary.codes(columns), rows))
 
 
-def _bins(column: "pd.Series[float]", rows: Array) -> pd.Series:
+def target_view(columns: pd.DataFrame, labelled: Labelled) -> Fit:
+    """Categories by their mean target."""
+    vocabulary = Vocabulary.of(columns)
+    tables, trained = target_means(vocabulary.codes(columns), labelled)
+    return Fit(CategoryTables(vocabulary=vocabulary, tables=tables), trained)
+
+
+def cross_view(columns: pd.DataFrame, labelled: Labelled) -> Fit:
+    """Pairs of categories by mean target and frequency."""
+    vocabulary = Vocabulary.of(columns)
+    levels = vocabulary.codes(columns)
+    chosen = {f"{a}*{b}": Cross.of(levels, a, b) for a, b in crosses(levels, labelled)}
+    pairs = crossed(levels, chosen)
+    means, trained = target_means(pairs, labelled)
+    counts = frequencies(pairs, labelled.rows)
+    counted = pd.DataFrame({name: table.of(pairs)[labelled.rows] for name, table in counts.items()}, labelled.rows)
+    view = CategoryTables(vocabulary=vocabulary, crosses=chosen, tables=means | counts)
+    return Fit(view, pd.concat([trained, counted], axis=1))
+
+
+class Bins(JsonView):
+    """Bins of equal counts, as text, so that they are categories; a missing number has none. edges: by column, None for
+    one that does not vary, which has no bins."""
+
+    edges: dict[str, tuple[float, ...] | None]
+
+    @staticmethod
+    def of(numbers: pd.DataFrame, rows: Array) -> "Bins":
+        """Of the values in `rows`."""
+        return Bins(edges={str(name): _edges(column.to_numpy()[rows]) for name, column in numbers.items()})
+
+    def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({f"bin_{name}": _bins(frame[name], edges) for name, edges in self.edges.items()})
+
+
+def _edges(values: Array) -> tuple[float, ...] | None:
+    if not _varies(values):
+        return None
+    known = values[~np.isnan(values)]
+    return tuple(np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)).tolist())
+
+
+def _bins(column: "pd.Series[float]", edges: tuple[float, ...] | None) -> pd.Series:
     known = column.notna().to_numpy()
-    fitted = rows[known[rows]]
-    values = column.to_numpy()[:, None]
     cells = np.full(len(column), None, dtype=object)
-    if len(fitted) and values[fitted].min() < values[fitted].max():
-        edges = np.unique(np.quantile(values[fitted, 0], np.arange(1, N_BINS) / N_BINS))
-        cells[known] = [f"b{k}" for k in np.searchsorted(edges, values[known, 0], side="right")]
-    return pd.Series(cells, dtype="str")
+    if edges is not None:
+        cells[known] = [f"b{k}" for k in np.searchsorted(edges, column.to_numpy()[known], side="right")]
+    return pd.Series(cells, index=column.index, dtype="str")
 
 
-def piecewise(numbers: pd.DataFrame, rows: Array) -> pd.DataFrame:
-    """The piecewise linear encoding between quantiles of `rows`; a missing number is at their mean."""
-    made: dict[str, Array] = {}
-    for name, column in numbers.items():
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        known = values[rows][~np.isnan(values[rows])]
-        edges = edges_of(known)
-        if len(edges):
-            found = pieces(np.where(np.isnan(values), known.mean(), values), edges)
+class Pieces(JsonView):
+    """The piecewise linear encoding between quantiles, of columns that vary; a missing number is at their mean."""
+
+    edges: dict[str, tuple[float, ...]]
+    means: dict[str, float]
+
+    @staticmethod
+    def of(numbers: pd.DataFrame, rows: Array) -> "Pieces":
+        """Of the values in `rows`."""
+        edges, means = {}, {}
+        for name, column in numbers.items():
+            values = column.to_numpy(dtype=np.float64, na_value=np.nan)[rows]
+            known = values[~np.isnan(values)]
+            if len(found := edges_of(known)):
+                edges[str(name)], means[str(name)] = tuple(found.tolist()), float(known.mean())
+        return Pieces(edges=edges, means=means)
+
+    def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        made: dict[str, Array] = {}
+        for name, edges in self.edges.items():
+            values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            found = pieces(np.where(np.isnan(values), self.means[name], values), np.array(edges))
             made |= {f"piece_{name}_{t}": found[:, t] for t in range(found.shape[1])}
-    return pd.DataFrame(made, index=numbers.index)
+        return pd.DataFrame(made, index=frame.index)
 
 
 def explained(levels: Array, targets: Array) -> float:
@@ -142,7 +268,7 @@ def _judges(labelled: Labelled) -> tuple[Array, Array]:
     return labelled.rows[chosen], labelled.targets[chosen]
 
 
-def crosses(levels: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
+def crosses(levels: pd.DataFrame, labelled: Labelled) -> Sequence[tuple[str, str]]:
     """The pairs of columns of few levels that explain most beyond what either does alone, as one column of levels.
 
     They are chosen on the labelled rows; at most N_CROSSES, and always one.
@@ -150,27 +276,53 @@ def crosses(levels: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
     rows, targets = _judges(labelled)
     few = [str(name) for name in levels if levels[name].max() < LEVELS]
     alone = {name: explained(levels[name].to_numpy()[rows], targets) for name in few}
-
-    def pair(a: str, b: str) -> Array:
-        crossed: Array = levels[a].to_numpy() * (levels[b].max() + 1) + levels[b].to_numpy()
-        return crossed
-
     gains = {
-        (a, b): explained(pair(a, b)[rows], targets) - max(alone[a], 0) - max(alone[b], 0)
+        (a, b): explained(Cross.of(levels, a, b).pairs(levels)[rows], targets) - max(alone[a], 0) - max(alone[b], 0)
         for a, b in combinations(few, 2)
     }
-    made = {f"{a}*{b}": pd.factorize(pair(a, b))[0] for a, b in _best(gains, N_CROSSES)}
-    return pd.DataFrame(made, index=levels.index)
+    return _best(gains, N_CROSSES)
 
 
-def arithmetic(numbers: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
-    """Differences, products and ratios of pairs of numbers that explain most beyond the better of the two.
+class Pair(StrictModel):
+    """A pair of numbers, and what is made of them; values are cut at low and high where these are given."""
 
-    They are chosen on the labelled rows, by the means of their quantile bins; at most N_PAIRS, and always one. Values
-    are cut at the 0.1% and 99.9% quantiles of these rows, for a ratio may be of any size.
-    """
+    a: str
+    sign: str
+    b: str
+    low: float | None = None
+    high: float | None = None
+
+    def of(self, numbers: pd.DataFrame) -> Array:
+        values = OPERATIONS[self.sign](numbers[self.a].to_numpy(), numbers[self.b].to_numpy())
+        large: Array = np.clip(values, -LARGE, LARGE)
+        return large if self.low is None else np.clip(large, self.low, self.high)
+
+
+class Arithmetic(JsonView):
+    """Differences, products and ratios of pairs of numbers that explain most beyond the better of the two."""
+
+    pairs: tuple[Pair, ...]
+
+    @staticmethod
+    def of(numbers: pd.DataFrame, labelled: Labelled) -> "Arithmetic":
+        """They are chosen on the labelled rows, by the means of their quantile bins; at most N_PAIRS, and always one.
+        Values are cut at the 0.1% and 99.9% quantiles of these rows, for a ratio may be of any size."""
+        chosen = []
+        for a, sign, b in _worthy(numbers, labelled):
+            pair = Pair(a=a, sign=sign, b=b)
+            fitted = pair.of(numbers)[labelled.rows]
+            if _varies(fitted):
+                low, high = np.nanquantile(fitted, [0.001, 0.999]).tolist()
+                pair = Pair(a=a, sign=sign, b=b, low=low, high=high)
+            chosen.append(pair)
+        return Arithmetic(pairs=tuple(chosen))
+
+    def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({f"{p.a}{p.sign}{p.b}": p.of(frame) for p in self.pairs}, index=frame.index)
+
+
+def _worthy(numbers: pd.DataFrame, labelled: Labelled) -> Sequence[tuple[str, str, str]]:
     rows, targets = _judges(labelled)
-
     judged = {str(name): column.to_numpy()[rows] for name, column in numbers.items()}
 
     def worth(values: Array) -> float:
@@ -184,12 +336,7 @@ def arithmetic(numbers: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
         for a, b in combinations([name for name in judged if name in best], 2)
         for sign in OPERATIONS
     }
-    made = {}
-    for a, sign, b in _best(gains, N_PAIRS):
-        values = np.clip(OPERATIONS[sign](numbers[a].to_numpy(), numbers[b].to_numpy()), -LARGE, LARGE)
-        fitted = values[labelled.rows]
-        made[f"{a}{sign}{b}"] = np.clip(values, *np.nanquantile(fitted, [0.001, 0.999])) if _varies(fitted) else values
-    return pd.DataFrame(made, index=numbers.index)
+    return _best(gains, N_PAIRS)
 
 
 def _ratio(a: Array, b: Array) -> Array:
@@ -207,7 +354,7 @@ def _varies(values: Array) -> bool:
     return len(known) > 0 and bool(known.min() < known.max())
 
 
-def _best(gains: dict[Pair, float], n: int) -> Sequence[Pair]:
+def _best(gains: dict[Chosen, float], n: int) -> Sequence[Chosen]:
     """Those of the n largest gains, without those that are none; of these only the best where it is alone."""
     ordered = sorted(gains, key=lambda pair: -gains[pair])
     return ordered[: max(1, min(n, sum(gain > 0 for gain in gains.values())))]

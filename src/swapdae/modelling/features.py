@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from swapdae.encoding.encoder import Encoder, encode
+from swapdae.base.files import read_json, write_json
+from swapdae.encoding.encoder import Encoder
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
 RowNumbers = NDArray[np.int64]
@@ -38,6 +39,16 @@ class Native:
         return np.concatenate([block[rows].astype(np.float32) for block in (self.x_cat, *self.x_num)], axis=1)
 
 
+class FoldFeatures(Protocol):
+    """A feature set as one fold reads it."""
+
+    def native(self) -> Native:
+        """For tree models."""
+
+    def dense(self) -> tuple[FloatArray, ...]:
+        """For linear models and networks."""
+
+
 class FeatureSet(Protocol):
     """Features by fold. Rows 0..n_train-1 are the train rows, the rest the test rows."""
 
@@ -50,6 +61,38 @@ class FeatureSet(Protocol):
 
     def dense(self, fold: int) -> tuple[FloatArray, ...]:
         """For linear models and networks: finite blocks of (n, d_i), side by side, categories one-hot."""
+
+
+@dataclass(frozen=True)
+class ColumnEncoders:
+    """From columns of a frame, categorical and numerical, to what heads read.
+
+    levels: names the categories for tree models, which learn nothing from a name, so all rows were read for it. inputs:
+    of the dense form; fitted on the rows that a fold may see.
+    """
+
+    levels: Encoder
+    inputs: Encoder
+
+    def native(self, frame: pd.DataFrame) -> Native:
+        categorical, numerical = self.inputs.categorical, self.inputs.numerical
+        return Native(
+            x_cat=self.levels.transform(frame).x_cat.astype(np.int32),
+            n_levels=self.levels.layout.n_levels,
+            x_num=(frame[list(numerical)].to_numpy(dtype=np.float32, na_value=np.nan),),
+            names=(*categorical, *numerical),
+        )
+
+    def dense(self, frame: pd.DataFrame) -> FloatArray:
+        return self.inputs.transform(frame).one_hot(self.inputs.layout)
+
+    def save(self, file: Path) -> None:
+        write_json(file, {"levels": self.levels.state(), "inputs": self.inputs.state()})
+
+    @staticmethod
+    def load(file: Path) -> "ColumnEncoders":
+        """What `save` wrote."""
+        return ColumnEncoders(**{name: Encoder.of_state(state) for name, state in read_json(file).items()})
 
 
 class RawFeatures:
@@ -72,33 +115,31 @@ class RawFeatures:
             numerical,
             fit_rows,
         )
-        self._dense = lru_cache(maxsize=1)(self._encode)
+        self._dense = lru_cache(maxsize=1)(lambda k: self.encoders(k).dense(frame))
 
     @property
     def shared(self) -> bool:
         return len(self._fit_rows) == 1
 
     @cached_property
+    def _levels(self) -> Encoder:
+        return Encoder(self._categorical, (), "standard").fit(self._frame)
+
+    def encoders(self, fold: int) -> ColumnEncoders:
+        """As fitted for a fold."""
+        rows = self._fit_rows[0 if self.shared else fold]
+        inputs = Encoder(self._categorical, self._numerical, "clipped").fit(self._frame.iloc[rows])
+        return ColumnEncoders(self._levels, inputs)
+
+    @cached_property
     def _native(self) -> Native:
-        # Codes only name levels; as trees learn nothing from a name, all rows may be read for them.
-        encoder = Encoder(self._categorical, (), "standard").fit(self._frame)
-        return Native(
-            x_cat=encoder.transform(self._frame).x_cat.astype(np.int32),
-            n_levels=encoder.layout.n_levels,
-            x_num=(self._frame[list(self._numerical)].to_numpy(dtype=np.float32, na_value=np.nan),),
-            names=(*self._categorical, *self._numerical),
-        )
+        return self.encoders(0).native(self._frame)
 
     def native(self, fold: int) -> Native:
         return self._native
 
     def dense(self, fold: int) -> tuple[FloatArray, ...]:
         return (self._dense(0 if self.shared else fold),)
-
-    def _encode(self, fold: int) -> FloatArray:
-        rows = self._fit_rows[fold]
-        codes, layout = encode(self._frame, rows, self._categorical, self._numerical)
-        return codes.one_hot(layout)
 
 
 class LoadedFeatures:

@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -21,20 +22,26 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from swapdae.base.errors import UserError
+from swapdae.base.files import read_json, write_bytes, write_json, written_aside
 from swapdae.base.random import numpy_seeded
 from swapdae.competition.table import Table
+from swapdae.modelling.fitted_objects import Arrays, made_of, told
+from swapdae.modelling.fitted_view import Fit
 
 Result = TypeVar("Result")
+OWN = "features.py"  # what the file is called where it is kept
 
 
 @dataclass(frozen=True)
 class OwnFeatures:
     """file: where they are made. sha256: of its source. make_sha256: of what it says besides transformers(), so that a
-    change there leaves the table as it is. make, transformers: as in the file, None where it has none."""
+    change there leaves the table as it is. module: the name that it runs under. make, transformers: as in the file,
+    None where it has none."""
 
     file: Path
     sha256: str
     make_sha256: str
+    module: str
     make: Callable[[pd.DataFrame], Any] | None
     transformers: Callable[[], Any] | None
 
@@ -46,9 +53,7 @@ class OwnFeatures:
         if self.make is None:
             return table
         frame = pd.concat([table.train, table.test], ignore_index=True)
-        with numpy_seeded(0):
-            made = self._called("make", self.make, frame.copy())
-        new = self._new_columns(made, frame, reserved)
+        new = self.made(frame, reserved)
         categorical = tuple(str(name) for name in new if not pd.api.types.is_numeric_dtype(new[name]))
         numerical = (*table.numerical, *(str(name) for name in new if name not in categorical))
         categorical = (*table.categorical, *categorical)
@@ -56,27 +61,44 @@ class OwnFeatures:
         train, test = whole[: table.n_train], whole[table.n_train :].reset_index(drop=True)
         return replace(table, train=train, test=test, categorical=categorical, numerical=numerical)
 
-    def fitted(
-        self, frame: pd.DataFrame, rows: NDArray[np.int64], y: NDArray[Any], others: NDArray[np.int64]
-    ) -> pd.DataFrame:
-        """What the transformers make of all rows. Each is cloned and fitted on `rows` with their targets y: these rows
-        are what its fit_transform returns (which may cross-fit, as TargetEncoder's does), `others` what transform does.
+    def made(self, frame: pd.DataFrame, reserved: Sequence[str] = ()) -> pd.DataFrame:
+        """What `make` adds to these rows; see extend."""
+        if self.make is None:
+            return pd.DataFrame(index=frame.index)
+        with numpy_seeded(0):
+            made = self._called("make", self.make, frame.copy())
+        return self._new_columns(made, frame, reserved)
+
+    def fit(self, frame: pd.DataFrame, rows: NDArray[np.int64], y: NDArray[Any], seed: int = 0) -> Fit:
+        """The transformers, each cloned and fitted on `rows` with their targets y. What these rows get is what its
+        fit_transform returns, which may cross-fit, as TargetEncoder's does.
 
         Raises UserError where one fails, or returns other rows.
         """
-        parts = []
+        fitted, parts = [], []
         for i, given in enumerate(self._list()):
             transformer = self._called(f"transformers()[{i}]", clone, given)
-            steps = ((rows, lambda x, t=transformer: t.fit_transform(x, y)), (others, transformer.transform))
-            made = []
-            for of, step in steps:
-                name = f"transformers()[{i}], {type(given).__name__},"
-                part = _as_frame(self._called(name, step, frame.iloc[of]), f"own{i}")
-                if len(part) != len(of):
-                    raise UserError(f"{self.file}: {name} made {len(part)} rows of {len(of)}; one for each is needed")
-                made.append(part.set_axis(of, axis=0))
-            parts.append(pd.concat(made).sort_index())
+            step = partial(transformer.fit_transform, y=y)
+            with numpy_seeded(seed):
+                parts.append(self._transformed(i, step, frame.iloc[rows], given))
+            fitted.append(transformer)
+        trained = self._plain(pd.concat(parts, axis=1), "transformers()").set_axis(rows, axis=0)
+        return Fit(OwnView(self, tuple(fitted), seed), trained)
+
+    def transformed(self, fitted: Sequence[Any], frame: pd.DataFrame) -> pd.DataFrame:
+        """What fitted transformers make of any rows. Raises UserError as fit does."""
+        parts = [self._transformed(i, transformer.transform, frame) for i, transformer in enumerate(fitted)]
         return self._plain(pd.concat(parts, axis=1), "transformers()")
+
+    def _transformed(
+        self, i: int, step: Callable[[pd.DataFrame], Any], frame: pd.DataFrame, given: Any = None
+    ) -> pd.DataFrame:
+        kind = type(getattr(step, "__self__", given)).__name__
+        name = f"transformers()[{i}], {kind},"
+        part = _as_frame(self._called(name, step, frame), f"own{i}")
+        if len(part) != len(frame):
+            raise UserError(f"{self.file}: {name} made {len(part)} rows of {len(frame)}; one for each is needed")
+        return part.set_axis(frame.index, axis=0)
 
     def _list(self) -> list[Any]:
         """Raises UserError where there are none."""
@@ -122,6 +144,44 @@ class OwnFeatures:
         return pd.DataFrame(plain, index=made.index)
 
 
+@dataclass(frozen=True, eq=False)
+class OwnView:
+    """The view of a user's own transformers as they were fitted. It keeps the user's file beside what was fitted."""
+
+    own: OwnFeatures
+    fitted: tuple[Any, ...]
+    seed: int
+
+    def columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        with numpy_seeded(self.seed):
+            return self.own.transformed(self.fitted, frame)
+
+    def save(self, folder: Path) -> None:
+        """Raises UserError for a transformer that cannot be kept."""
+        arrays: Arrays = {}
+        values = []
+        for i, transformer in enumerate(self.fitted):
+            try:
+                values.append(told(transformer, arrays, (self.own.module,)))
+            except ValueError as error:
+                what = f"transformers()[{i}], {type(transformer).__name__}, holds what cannot be kept without pickle"
+                raise UserError(f"{self.own.file}: {what}: {error}; give it a name at the top of the file") from error
+        write_bytes(folder / OWN, self.own.file.read_bytes())
+        write_json(folder / "view.json", {"seed": self.seed, "fitted": values})
+        with written_aside(folder / "arrays.npz") as aside, aside.open("wb") as out:
+            np.savez(out, allow_pickle=False, **arrays)
+
+    @staticmethod
+    def load(folder: Path) -> "OwnView":
+        """What `save` wrote; runs the user's file."""
+        own = read_own_features(folder / OWN)
+        assert own is not None
+        told_of = read_json(folder / "view.json")
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            fitted = [made_of(value, arrays, (own.module,)) for value in told_of["fitted"]]
+        return OwnView(own, tuple(fitted), told_of["seed"])
+
+
 def _as_frame(made: Any, prefix: str) -> pd.DataFrame:
     made = made.toarray() if hasattr(made, "toarray") else made
     frame = made if isinstance(made, pd.DataFrame) else pd.DataFrame(np.asarray(made))
@@ -150,7 +210,7 @@ def read_own_features(*files: Path) -> OwnFeatures | None:
     if not any(map(callable, functions)):
         raise UserError(f"{file}: has neither a function make(frame) nor transformers(); add one, or take it away")
     make, transformers = functions
-    return OwnFeatures(file, sha256, _without_transformers(source), make, transformers)
+    return OwnFeatures(file, sha256, _without_transformers(source), module.__name__, make, transformers)
 
 
 def _without_transformers(source: bytes) -> str:

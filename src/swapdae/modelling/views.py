@@ -14,19 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.errors import UserError
-from swapdae.base.random import numpy_seeded
 from swapdae.encoding.one_hot import one_hot
 from swapdae.modelling.encodings import (
+    Arithmetic,
+    Bins,
+    CategoryTables,
     Labelled,
-    arithmetic,
-    codes,
-    crosses,
-    frequencies,
-    piecewise,
-    quantile_bins,
-    target_means,
+    Pieces,
+    cross_view,
+    frequency_view,
+    target_view,
 )
 from swapdae.modelling.features import (
+    ColumnEncoders,
     FeatureSet,
     FileFeatures,
     FloatArray,
@@ -34,7 +34,8 @@ from swapdae.modelling.features import (
     RawFeatures,
     RowNumbers,
 )
-from swapdae.modelling.own_features import OwnFeatures
+from swapdae.modelling.fitted_view import Fit, FittedView
+from swapdae.modelling.own_features import OwnFeatures, OwnView
 
 Array = NDArray[Any]
 
@@ -92,22 +93,31 @@ class Columns(NamedTuple):
 class MadeFeatures:
     """Columns that are made of the table's, encoded as the table's are: numbers standardized, text one-hot.
 
-    make: k -> a frame of all rows. rows: what its encoding is fitted on, one selection for all folds, or one a fold.
+    frame: all rows, train then test. fit: k -> the view as fitted for all folds, or for fold k. rows: what its encoding
+    is fitted on, one selection for all folds, or one a fold.
     """
 
-    def __init__(self, make: Callable[[int], pd.DataFrame], rows: Sequence[RowNumbers]) -> None:
-        self._make, self._rows = make, rows
+    def __init__(self, frame: pd.DataFrame, fit: Callable[[int], Fit], rows: Sequence[RowNumbers]) -> None:
+        self._frame, self._fit, self._rows = frame, fit, rows
         self._of = cache(self._encoded)  # few columns, so that all folds' are kept
 
     @property
     def shared(self) -> bool:
         return len(self._rows) == 1
 
+    def fitted(self, fold: int) -> FittedView:
+        """As fitted for a fold."""
+        return self._fit(0 if self.shared else fold).view
+
     def columns(self, k: int) -> Columns:
         """As they are made: of all folds, or of fold k."""
-        frame = self._make(k)
+        frame = self._fit(k).columns(self._frame)
         numerical = tuple(str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name]))
         return Columns(frame, tuple(str(name) for name in frame if name not in numerical), numerical)
+
+    def encoders(self, fold: int) -> ColumnEncoders:
+        """As fitted for a fold."""
+        return self._of(0 if self.shared else fold).encoders(0)
 
     def _encoded(self, k: int) -> RawFeatures:
         return RawFeatures(*self.columns(k), [self._rows[k]])
@@ -121,11 +131,13 @@ class MadeFeatures:
 
 @dataclass(frozen=True)
 class View:
-    """does: what it holds. make: from the source. reads_labels: whether targets of the training part are seen. stage:
-    whose files it reads. needs: kind and number of the columns that it is made of."""
+    """does: what it holds. make: from the source. load: the fitted view from a folder; None where there is none, as of
+    the table's own columns and of files. reads_labels: whether targets of the training part are seen. stage: whose
+    files it reads. needs: kind and number of the columns that it is made of."""
 
     does: str
     make: Callable[[Source], FeatureSet]
+    load: Callable[[Path], FittedView] | None = None
     reads_labels: bool = False
     stage: str | None = None
     needs: tuple[Literal["categorical", "numerical"], int] | None = None
@@ -139,40 +151,36 @@ def _dae(source: Source) -> FeatureSet:
     return FileFeatures(source.dae_files(), "dae")
 
 
-def _freq(source: Source) -> FeatureSet:
-    levels = codes(source.frame[list(source.categorical)])
-    return MadeFeatures(lambda k: frequencies(levels, source.label_free[k]), source.label_free)
+def _of_categories(fit: Callable[[pd.DataFrame, RowNumbers], FittedView]) -> Callable[[Source], FeatureSet]:
+    """A view that is fitted without labels on categories."""
+    return lambda source: _label_free(source, source.categorical, fit)
 
 
-def _bins(source: Source) -> FeatureSet:
-    numbers = source.frame[list(source.numerical)]
-    return MadeFeatures(lambda k: quantile_bins(numbers, source.label_free[k]), source.label_free)
+def _of_numbers(fit: Callable[[pd.DataFrame, RowNumbers], FittedView]) -> Callable[[Source], FeatureSet]:
+    """A view that is fitted without labels on numbers."""
+    return lambda source: _label_free(source, source.numerical, fit)
 
 
-def _pieces(source: Source) -> FeatureSet:
-    numbers = source.frame[list(source.numerical)]
-    return MadeFeatures(lambda k: piecewise(numbers, source.label_free[k]), source.label_free)
+def _label_free(
+    source: Source, names: tuple[str, ...], fit: Callable[[pd.DataFrame, RowNumbers], FittedView]
+) -> FeatureSet:
+    columns, rows = source.frame[list(names)], source.label_free
+    return MadeFeatures(source.frame, lambda k: Fit(fit(columns, rows[k])), rows)
 
 
-def _te(source: Source) -> FeatureSet:
-    levels = codes(source.frame[list(source.categorical)])
-    return MadeFeatures(lambda fold: target_means(levels, source.labelled(fold)), source.training)
+def _labelled(fit: Callable[[pd.DataFrame, Labelled], Fit]) -> Callable[[Source], FeatureSet]:
+    """A view that is fitted on categories and targets of each fold's training part."""
 
+    def make(source: Source) -> FeatureSet:
+        columns = source.frame[list(source.categorical)]
+        return MadeFeatures(source.frame, lambda fold: fit(columns, source.labelled(fold)), source.training)
 
-def _cross(source: Source) -> FeatureSet:
-    levels = codes(source.frame[list(source.categorical)])
-
-    def make(fold: int) -> pd.DataFrame:
-        labelled = source.labelled(fold)
-        pairs = crosses(levels, labelled)
-        return pd.concat([target_means(pairs, labelled), frequencies(pairs, labelled.rows)], axis=1)
-
-    return MadeFeatures(make, source.training)
+    return make
 
 
 def _arith(source: Source) -> FeatureSet:
     numbers = source.frame[list(source.numerical)]
-    return MadeFeatures(lambda fold: arithmetic(numbers, source.labelled(fold)), source.training)
+    return MadeFeatures(source.frame, lambda fold: Fit(Arithmetic.of(numbers, source.labelled(fold))), source.training)
 
 
 def _own(source: Source) -> FeatureSet:
@@ -180,29 +188,43 @@ def _own(source: Source) -> FeatureSet:
     if own is None:
         raise UserError("view 'own' needs input/<competition>/features.py with a function transformers()")
 
-    def make(fold: int) -> pd.DataFrame:
+    def fit(fold: int) -> Fit:
         rows = source.training[fold]
-        others = np.setdiff1d(np.arange(len(source.frame)), rows)
-        with numpy_seeded(source.seed + fold):
-            return own.fitted(source.frame, rows, source.y[rows], others)
+        return own.fit(source.frame, rows, source.y[rows], source.seed + fold)
 
-    return MadeFeatures(make, source.training)
+    return MadeFeatures(source.frame, fit, source.training)
 
 
 VIEWS: dict[str, View] = {
     "raw": View("the table's own columns", _raw),
     "dae": View("the autoencoder's features", _dae, stage="dae"),
-    "freq": View("how frequent each category is", _freq, needs=("categorical", 1)),
-    "bins": View("quantile bins of numbers", _bins, needs=("numerical", 1)),
-    "pieces": View("numbers, linear between quantiles", _pieces, needs=("numerical", 1)),
-    "te": View("mean target of each category, cross-fitted", _te, reads_labels=True, needs=("categorical", 1)),
+    "freq": View(
+        "how frequent each category is", _of_categories(frequency_view), CategoryTables.load, needs=("categorical", 1)
+    ),
+    "bins": View("quantile bins of numbers", _of_numbers(Bins.of), Bins.load, needs=("numerical", 1)),
+    "pieces": View("numbers, linear between quantiles", _of_numbers(Pieces.of), Pieces.load, needs=("numerical", 1)),
+    "te": View(
+        "mean target of each category, cross-fitted",
+        _labelled(target_view),
+        CategoryTables.load,
+        reads_labels=True,
+        needs=("categorical", 1),
+    ),
     "cross": View(
-        "mean target and frequency of pairs of categories", _cross, reads_labels=True, needs=("categorical", 2)
+        "mean target and frequency of pairs of categories",
+        _labelled(cross_view),
+        CategoryTables.load,
+        reads_labels=True,
+        needs=("categorical", 2),
     ),
     "arith": View(
-        "differences, products, ratios of pairs of numbers", _arith, reads_labels=True, needs=("numerical", 2)
+        "differences, products, ratios of pairs of numbers",
+        _arith,
+        Arithmetic.load,
+        reads_labels=True,
+        needs=("numerical", 2),
     ),
-    "own": View("the columns of one's own transformers", _own, reads_labels=True),
+    "own": View("the columns of one's own transformers", _own, OwnView.load, reads_labels=True),
 }
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.errors import UserError
 from swapdae.base.files import written_aside
 from swapdae.competition.fold_rows import Folds
-from swapdae.encoding.encoder import Codes, Layout, encode
+from swapdae.encoding.encoder import Codes, Encoder, Layout
 from swapdae.experiment.config import HeadConfig
 from swapdae.modelling.cross_fit import ClassWeight, Problem
 from swapdae.modelling.features import FeatureSet, JoinedFeatures, RowNumbers
@@ -46,15 +47,20 @@ def feature_files(directory: Path, n: int) -> list[Path]:
     return [directory / ("features.npy" if n == 1 else f"features_{k}.npy") for k in range(n)]
 
 
+def to_half(block: NDArray[np.float32]) -> NDArray[np.float16]:
+    """As features are written."""
+    limit = np.finfo(np.float16).max
+    return np.clip(block, -limit, limit).astype("<f2")
+
+
 def write_npy(file: Path, blocks: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:
     """Stream blocks of rows into one float16 .npy: nothing is held whole, and a name that exists is whole."""
-    limit = np.finfo(np.float16).max
     n_rows = 0
     with written_aside(file) as aside, aside.open("wb") as out:
         header = {"descr": "<f2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(out, header)
         for block in blocks:
-            out.write(np.clip(block, -limit, limit).astype("<f2").data)
+            out.write(to_half(block).data)
             n_rows += len(block)
         if n_rows != shape[0]:
             raise ValueError(f"{file}: {n_rows} rows came, {shape[0]} were announced")
@@ -84,12 +90,18 @@ class FeatureStore:
 
     def encoded(self, k: int) -> tuple[Codes, Layout]:
         """All rows, encoded for autoencoder k by what it may see of them."""
+        encoder, frame = self.encoder(k)
+        return encoder.transform(frame), encoder.layout
+
+    def encoder(self, k: int) -> tuple[Encoder, pd.DataFrame]:
+        """What encodes rows for autoencoder k, and all rows with the columns that it reads."""
         columns = Columns(self.run.data.frame, self.run.data.table.categorical, self.run.data.table.numerical)
         for name in self.run.experiment.dae.reads:
             view = self.view(name)
             assert isinstance(view, MadeFeatures)  # the experiment's model lets no other in
             columns = columns.beside(view.columns(0 if view.shared else k))
-        return encode(columns.frame, self.rows[k], columns.categorical, columns.numerical)
+        encoder = Encoder(columns.categorical, columns.numerical, "clipped").fit(columns.frame.iloc[self.rows[k]])
+        return encoder, columns.frame
 
     @cached_property
     def source(self) -> Source:
