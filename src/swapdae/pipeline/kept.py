@@ -47,7 +47,7 @@ class Kept(StrictModel):
     """models/kept.json.
 
     competition: with one target, and no folds. sample: the sample submission's columns. fits: those that predict test.
-    n_autoencoders: 0 without, 1 for all folds, or one for each fit. files: sha256 of what other stages made, by its path
+    n_autoencoders: 0 without, 1 for all folds, or one for each fit. files: sha256 of what other stages made, by path
     from the folder above `models`. device: on which and in which precision networks predicted.
     """
 
