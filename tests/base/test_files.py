@@ -49,6 +49,7 @@ def test_second_run_is_told_who_is_at_work_and_a_dead_ones_lock_is_taken(tmp_pat
     holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path,))
     holder.start()
     while not (tmp_path / "held").exists():
+        assert holder.is_alive()
         time.sleep(0.02)
     with pytest.raises(UserError, match=f"pid {holder.pid} on "), locked(tmp_path):
         pass
