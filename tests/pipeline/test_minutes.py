@@ -156,7 +156,7 @@ def test_the_command_plans_then_questions_follow_the_plan_until_a_run_without(ru
     file.write_text(TINY)
     code, out, _ = swapdae("run", "tiny", "--device", "cpu")
     assert code == 0 and not plan.exists()
-    assert out.count("nothing to do") == 9, "the plan had room for all of it, so its keys are those of the TOML"
+    assert out.count("nothing to do") == 10, "the plan had room for all of it, so its keys are those of the TOML"
 
 
 def test_a_stage_alone_follows_the_minutes_of_the_toml(run: Run) -> None:
