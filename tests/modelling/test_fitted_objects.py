@@ -1,6 +1,7 @@
 """Fitted objects as JSON and arrays, and back; what has no name, or one elsewhere, is refused."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_what_has_no_name_here_is_refused(value: Any) -> None:
 def test_a_file_cannot_name_what_is_none_of_the_libraries(name: str) -> None:
     with pytest.raises(ValueError, match="is of none of the libraries"):
         made_of({"made": [{"name": name}, {"tuple": []}, None, {"list": []}, {"list": []}]}, {}, ())
+
+
+def test_a_module_that_may_not_be_named_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs_at_import.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass A: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="is of none of the libraries"):
+        made_of({"name": "runs_at_import:A"}, {}, ())
+    assert not (tmp_path / "ran").exists()
 
 
 def test_what_holds_itself_is_refused() -> None:

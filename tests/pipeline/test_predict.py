@@ -384,3 +384,7 @@ def test_a_damaged_export_and_other_versions_are_told(small: Run, tmp_path: Path
     (tmp_path / "y.zip").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"y\.zip: cannot be unpacked"):
         predict(small.paths, str(tmp_path / "y.zip"), new, out)
+    export(small.paths, "e", tmp_path / "z.zip")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError, match=r"z\.zip: unpacks to over 1,000 bytes"):
+        patch.setattr("swapdae.pipeline.predict.MOST_BYTES", 1000)
+        predict(small.paths, str(tmp_path / "z.zip"), new, out)

@@ -193,6 +193,16 @@ def _new_ordinal() -> OrdinalEncoder:
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
 
 
+def encoder_for(
+    frame: pd.DataFrame,
+    rows: NDArray[np.int64],
+    categorical: tuple[str, ...],
+    numerical: tuple[str, ...],
+) -> Encoder:
+    """What models read through, fitted on `rows` (row numbers) of `frame` alone."""
+    return Encoder(categorical, numerical, "clipped").fit(frame.iloc[rows])
+
+
 def encode(
     frame: pd.DataFrame,
     rows: NDArray[np.int64],
@@ -200,5 +210,5 @@ def encode(
     numerical: tuple[str, ...],
 ) -> tuple[Codes, Layout]:
     """All rows of `frame`, encoded by what is seen in `rows` (row numbers) alone, and the layout of their inputs."""
-    encoder = Encoder(categorical, numerical, "clipped").fit(frame.iloc[rows])
+    encoder = encoder_for(frame, rows, categorical, numerical)
     return encoder.transform(frame), encoder.layout

@@ -54,26 +54,31 @@ def _filled(experiment: Experiment, size: TableSize, machine: Machine, minutes: 
         seconds |= {**dae, f"heads/{name}": needed}
         heads[name] = head.model_copy(update={"trials": 0})
         left -= needed + sum(dae.values())
-    if "dae" in seconds:
-        for step, needed in (("worth", costs.worth), ("activations", costs.activations)):
-            if needed <= min(left, TELLS * 60 * minutes):
-                seconds[step], left = needed, left - needed
-    heads, searches = _searched(heads, costs, left)
-    experiment = experiment.model_copy(
-        update={"heads": {name: heads[name] for name in experiment.heads if name in heads}}
-    )
+    told = _told(costs, left, TELLS * 60 * minutes) if "dae" in seconds else {}
+    seconds |= told
+    heads, searches = _searched(heads, costs, left - sum(told.values()))
+    heads_in_order = {name: heads[name] for name in experiment.heads if name in heads}
     return Planned(
         asked={},
         minutes=minutes,
         size=size,
         machine=machine,
-        experiment=experiment.model_copy(update={"minutes": None}),
+        experiment=experiment.model_copy(update={"heads": heads_in_order, "minutes": None}),
         steps=tuple(_steps(heads, first, seconds)),
         seconds=seconds | searches,
         start=taken + costs.start,
         why=(),
         spent=taken,
     )
+
+
+def _told(costs: Costs, left: float, most: float) -> dict[str, float]:
+    """Seconds of the stages that only tell something, of those that fit."""
+    found = dict[str, float]()
+    for step, needed in (("worth", costs.worth), ("activations", costs.activations)):
+        if needed <= min(left - sum(found.values()), most):
+            found[step] = needed
+    return found
 
 
 def _on(experiment: Experiment, machine: Machine) -> Experiment:

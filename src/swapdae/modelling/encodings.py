@@ -269,7 +269,7 @@ def _judges(labelled: Labelled) -> tuple[Array, Array]:
 
 
 def crosses(levels: pd.DataFrame, labelled: Labelled) -> Sequence[tuple[str, str]]:
-    """The pairs of columns of few levels that explain most beyond what either does alone, as one column of levels.
+    """The pairs of columns of few levels that explain most beyond what either does alone.
 
     They are chosen on the labelled rows; at most N_CROSSES, and always one.
     """

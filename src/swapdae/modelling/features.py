@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from swapdae.base.files import read_json, write_json
-from swapdae.encoding.encoder import Encoder
+from swapdae.encoding.encoder import Encoder, encoder_for
 
 FloatArray = NDArray[Any]  # float32, or float16 where it is mapped from a file
 RowNumbers = NDArray[np.int64]
@@ -128,7 +128,7 @@ class RawFeatures:
     def encoders(self, fold: int) -> ColumnEncoders:
         """As fitted for a fold."""
         rows = self._fit_rows[0 if self.shared else fold]
-        inputs = Encoder(self._categorical, self._numerical, "clipped").fit(self._frame.iloc[rows])
+        inputs = encoder_for(self._frame, rows, self._categorical, self._numerical)
         return ColumnEncoders(self._levels, inputs)
 
     @cached_property

@@ -33,7 +33,7 @@ def told(value: Any, arrays: Arrays, modules: Collection[str]) -> Any:
         if isinstance(value, np.dtype):
             return {"dtype": value.str}
         if isinstance(value, np.ndarray | np.generic):
-            return _array(value)
+            return tell_array(value)
         if hasattr(value, "__qualname__"):  # a class or a function
             if name := _name(value, modules):
                 return {"name": name}
@@ -44,7 +44,7 @@ def told(value: Any, arrays: Arrays, modules: Collection[str]) -> Any:
         made, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         return {"made": [tell(part) for part in (made, arguments, state, list(items or ()), list(pairs or ()))]}
 
-    def _array(value: Any) -> Any:
+    def tell_array(value: Any) -> Any:
         array = np.asarray(value)
         if array.dtype.hasobject:
             if array.dtype.names:
@@ -117,7 +117,8 @@ def _name(value: Any, modules: Collection[str]) -> str | None:
 
 def _found(name: str, modules: Collection[str]) -> Any:
     module, _, inner = name.partition(":")
-    value = attrgetter(inner)(importlib.import_module(module))
-    if module.split(".")[0] in ROOTS or module in modules or (module == "builtins" and isinstance(value, type)):
-        return value
+    if module.split(".")[0] in (*ROOTS, "builtins") or module in modules:  # before it is imported, which runs it
+        value = attrgetter(inner)(importlib.import_module(module))
+        if module != "builtins" or isinstance(value, type):
+            return value
     raise ValueError(f"{name} is of none of the libraries that fitted objects are made of")

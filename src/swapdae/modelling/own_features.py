@@ -26,7 +26,7 @@ from swapdae.base.files import read_json, write_bytes, write_json, written_aside
 from swapdae.base.random import numpy_seeded
 from swapdae.competition.table import Table
 from swapdae.modelling.fitted_objects import Arrays, made_of, told
-from swapdae.modelling.fitted_view import Fit
+from swapdae.modelling.fitted_view import FILE, Fit
 
 Result = TypeVar("Result")
 OWN = "features.py"  # what the file is called where it is kept
@@ -167,7 +167,7 @@ class OwnView:
                 what = f"transformers()[{i}], {type(transformer).__name__}, holds what cannot be kept without pickle"
                 raise UserError(f"{self.own.file}: {what}: {error}; give it a name at the top of the file") from error
         write_bytes(folder / OWN, self.own.file.read_bytes())
-        write_json(folder / "view.json", {"seed": self.seed, "fitted": values})
+        write_json(folder / FILE, {"seed": self.seed, "fitted": values})
         with written_aside(folder / "arrays.npz") as aside, aside.open("wb") as out:
             np.savez(out, allow_pickle=False, **arrays)
 
@@ -176,7 +176,7 @@ class OwnView:
         """What `save` wrote; runs the user's file."""
         own = read_own_features(folder / OWN)
         assert own is not None
-        told_of = read_json(folder / "view.json")
+        told_of = read_json(folder / FILE)
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             fitted = [made_of(value, arrays, (own.module,)) for value in told_of["fitted"]]
         return OwnView(own, tuple(fitted), told_of["seed"])

@@ -46,8 +46,8 @@ class Source:
 
     frame: all rows, train then test. y: (n_train,), class numbers for classes. label_free: the rows that steps without
     labels may be fitted on, one selection for all folds or one a fold. training: each fold's training part. groups:
-    (n_train,) of rows that belong together, None where none do. dae_files: the autoencoder's
-    features, one file for all folds or one a fold.
+    (n_train,) of rows that belong together, None where none do. dae_files: the autoencoder's features,
+    one file for all folds or one a fold.
     """
 
     frame: pd.DataFrame
@@ -98,8 +98,8 @@ class MadeFeatures:
     """
 
     def __init__(self, frame: pd.DataFrame, fit: Callable[[int], Fit], rows: Sequence[RowNumbers]) -> None:
-        self._frame, self._fit, self._rows = frame, fit, rows
-        self._of = cache(self._encoded)  # few columns, so that all folds' are kept
+        self._frame, self._rows = frame, rows
+        self._fit, self._of = cache(fit), cache(self._encoded)  # few columns, so that all folds' are kept
 
     @property
     def shared(self) -> bool:

@@ -18,7 +18,7 @@ from swapdae.autoencoder.config import DaeConfig
 from swapdae.base.errors import UserError
 from swapdae.base.files import written_aside
 from swapdae.competition.fold_rows import Folds
-from swapdae.encoding.encoder import Codes, Encoder, Layout
+from swapdae.encoding.encoder import Codes, Encoder, Layout, encoder_for
 from swapdae.experiment.config import HeadConfig
 from swapdae.modelling.cross_fit import ClassWeight, Problem
 from swapdae.modelling.features import FeatureSet, JoinedFeatures, RowNumbers
@@ -100,8 +100,7 @@ class FeatureStore:
             view = self.view(name)
             assert isinstance(view, MadeFeatures)  # the experiment's model lets no other in
             columns = columns.beside(view.columns(0 if view.shared else k))
-        encoder = Encoder(columns.categorical, columns.numerical, "clipped").fit(columns.frame.iloc[self.rows[k]])
-        return encoder, columns.frame
+        return encoder_for(columns.frame, self.rows[k], columns.categorical, columns.numerical), columns.frame
 
     @cached_property
     def source(self) -> Source:

@@ -10,7 +10,7 @@ In oof/<experiment>, or in a folder that `export` made, which holds the same fil
     models/dae/<k>/          what encodes rows for autoencoder k
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -94,17 +94,8 @@ def read_kept(folder: Path) -> Kept:
 
 def keep(run: Run, folder: Path) -> Kept:
     """Writes what lies in `models` into `folder`, an empty one. Raises UserError for what cannot be kept."""
-    from swapdae.heads import HEADS
-
     store, blend, table = FeatureStore(run), run.report("blend").metrics, run.data.table
-    weights = {name: weight for name, weight in blend["weights"].items() if weight > 0}
-    heads = {
-        name: KeptHead(kind=head.kind, features=head.features, weight=weights[name])
-        for name, head in run.experiment.heads.items()
-        if name in weights
-    }
-    if unkept := [name for name, head in heads.items() if HEADS[head.kind].load is None]:
-        raise UserError(f"head '{unkept[0]}': models of kind '{heads[unkept[0]].kind}' cannot be kept")
+    heads = _heads(run, blend["weights"])
     root, dae = run.paths.oof(run.experiment.name), run.directory("dae")
     uses_dae = any(run.experiment.heads[name].uses_dae for name in heads)
     kept = Kept(
@@ -133,6 +124,20 @@ def keep(run: Run, folder: Path) -> Kept:
     kept = kept.model_copy(update={"files": {name: sha256_of(root / name) for name in _files(run, kept)}})
     write_json(folder / KEPT, kept.model_dump(mode="json", exclude={"competition": {"folds"}}))
     return kept
+
+
+def _heads(run: Run, weights: Mapping[str, float]) -> dict[str, KeptHead]:
+    """Those with a weight in the blend. Raises UserError for one whose models cannot be kept."""
+    from swapdae.heads import HEADS
+
+    heads = {
+        name: KeptHead(kind=head.kind, features=head.features, weight=weights[name])
+        for name, head in run.experiment.heads.items()
+        if weights[name] > 0
+    }
+    if unkept := [name for name, head in heads.items() if HEADS[head.kind].load is None]:
+        raise UserError(f"head '{unkept[0]}': models of kind '{heads[unkept[0]].kind}' cannot be kept")
+    return heads
 
 
 def refuse(run: Run, folder: Path, why: str) -> None:

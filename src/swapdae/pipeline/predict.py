@@ -14,6 +14,7 @@ from swapdae.base.errors import UserError
 from swapdae.base.files import read_json, sha256_of, write_json, written_aside
 from swapdae.base.paths import Paths
 from swapdae.competition.csv_file import write_csv
+from swapdae.competition.packed import DAMAGES, MOST_BYTES
 from swapdae.experiment.stage_report import REPORT, read_report
 from swapdae.pipeline.kept import KEPT, NAME, other_versions, read_kept
 
@@ -117,9 +118,12 @@ def _opened(paths: Paths, source: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 with zipfile.ZipFile(given) as archive:
+                    if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                        raise UserError(f"{given}: unpacks to over {MOST_BYTES:,} bytes; export to a folder instead")
                     archive.extractall(folder)
-            except (OSError, zipfile.BadZipFile) as error:
-                raise UserError(f"{given}: cannot be unpacked ({error}); export it again") from None
+            except DAMAGES as error:
+                reason = str(error) or type(error).__name__
+                raise UserError(f"{given}: cannot be unpacked ({reason}); export it again") from None
             yield _whole(Path(folder), given)
     elif (given / EXPORT).is_file():
         yield _whole(given, given)
