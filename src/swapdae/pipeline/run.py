@@ -20,6 +20,7 @@ from swapdae.experiment.stage_report import StageReport, read_report
 from swapdae.modelling.own_features import OwnFeatures, read_own_features
 from swapdae.pipeline.data import Data, read_data
 
+LATE = 1.15  # of its limit, behind which a head is given up, and a training for a shorter one
 JOINED = ("dae", "blend", "submit")  # stages for all of several targets; each target has a folder beside them
 
 

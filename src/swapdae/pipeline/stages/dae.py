@@ -10,11 +10,10 @@ from swapdae.pipeline.head_inputs import own_hash
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
-from swapdae.pipeline.run import Run
+from swapdae.pipeline.run import LATE, Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "dae"
-LATE = 1.15  # of its limit, behind which a training is given up for a shorter one
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:

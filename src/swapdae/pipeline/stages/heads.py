@@ -17,11 +17,10 @@ from swapdae.pipeline.kept import fit_folder
 from swapdae.pipeline.kind import StageKind
 from swapdae.pipeline.plan import Plan
 from swapdae.pipeline.publish import Scratch
-from swapdae.pipeline.run import Run
+from swapdae.pipeline.run import LATE, Run
 from swapdae.pipeline.stage import Stage
 
 NAME = "heads"
-LATE = 1.15  # of its limit, behind which a head is given up
 
 
 def _stages(run: Run, before: Plan) -> list[Stage]:
